@@ -1,0 +1,57 @@
+package netpoll
+
+// accept takes a new TCP connection or refuses it. The descriptor's number
+// tells how many the process has open: the kernel gives the lowest free one.
+// Refusing here, right after the accept, is what keeps accept itself from
+// failing, which would end the engine.
+func (l *Loop) accept(t transport, fd int) bool {
+	s := l.srv
+	switch {
+	case s.draining.Load():
+		s.drop(dropDraining)
+		return false
+	case fd >= s.fdCap:
+		s.drop(dropFull)
+		return false
+	case s.opt.MaxConns > 0 && s.open.Load() >= int64(s.opt.MaxConns):
+		s.drop(dropFull)
+		return false
+	}
+	p := l.openPeer()
+	if p == nil {
+		return false
+	}
+	c := p.NetConn()
+	*c = Conn{link: t, peer: p, loop: l, fd: int32(fd)}
+	l.addConn(c)
+	bind(t, c)
+	s.accepted.Add(1)
+	s.open.Add(1)
+	c.setTimer(s.headTicks)
+	return true
+}
+
+func (l *Loop) openPeer() (p Peer) {
+	defer l.recovered("Handler.Open")
+	return l.srv.handler.Open(l)
+}
+
+// crowded tells that descriptors run short: connections that only might ask
+// for more are let go.
+func (s *Server) crowded(fd int32) bool { return int(fd) >= s.fdCap/5*4 }
+
+// traffic takes what the poller read. b is valid until it returns.
+func (c *Conn) traffic(b []byte) {
+	defer c.recoverPeer("traffic")
+	l := c.loop
+	l.n.bytesIn += uint64(len(b))
+	switch c.state {
+	case stateHTTP:
+		c.readHTTP(b)
+	case stateWS, stateClosing:
+		c.readWS(b)
+	}
+	if len(l.urgent) > 0 {
+		l.arm()
+	}
+}
