@@ -55,3 +55,13 @@ func (c *Conn) traffic(b []byte) {
 		l.arm()
 	}
 }
+
+// overloaded writes what the requests or messages of one read have piled up
+// for their sender and tells that it takes no more: a few bytes in may ask for
+// many out. The turn closes it then.
+func (c *Conn) overloaded() bool {
+	if len(c.loop.urgent) > 0 {
+		c.loop.flushUrgent()
+	}
+	return c.flags&flagDoomed != 0
+}

@@ -42,6 +42,9 @@ func (c *Conn) readHTTP(p []byte) {
 			c.readWS(p)
 			return
 		}
+		if c.overloaded() {
+			return
+		}
 	}
 }
 

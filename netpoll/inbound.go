@@ -63,7 +63,7 @@ func (c *Conn) settle() {
 // readWS takes bytes of a WebSocket connection as they come. p belongs to the
 // loop's read buffer and is unmasked in place.
 func (c *Conn) readWS(p []byte) {
-	for c.state == stateWS || c.state == stateClosing {
+	for (c.state == stateWS || c.state == stateClosing) && !c.overloaded() {
 		if in := c.in; in != nil && in.active {
 			if p = c.readPayload(in, p); len(p) == 0 {
 				return

@@ -142,14 +142,15 @@ func (l *Loop) arm() {
 }
 
 func (l *Loop) wake() {
+	// The lock keeps detach from closing the pipe before the byte is written:
+	// its number might be somebody else's socket by then.
 	l.mu.Lock()
-	fd := l.wakeFD
-	l.mu.Unlock()
-	if fd >= 0 {
+	defer l.mu.Unlock()
+	if l.wakeFD >= 0 {
 		l.pub.wakes.Add(1)
 		// One byte is under way at most, so the pipe is never full; after the
 		// loop has ended there is nobody to read it.
-		_, _ = send(int32(fd), wakeByte)
+		_, _ = send(int32(l.wakeFD), wakeByte)
 	}
 }
 
@@ -168,11 +169,10 @@ func (l *Loop) attach(fd int) {
 // detach takes the pipe away when the loop ends.
 func (l *Loop) detach() {
 	l.mu.Lock()
-	fd := l.wakeFD
-	l.wakeFD = -1
-	l.mu.Unlock()
-	if fd >= 0 {
-		_ = unix.Close(fd)
+	defer l.mu.Unlock()
+	if l.wakeFD >= 0 {
+		_ = unix.Close(l.wakeFD)
+		l.wakeFD = -1
 	}
 }
 
@@ -181,6 +181,7 @@ func (l *Loop) turn() {
 	l.n.turns++
 	l.clock()
 	l.distribute()
+	l.flushUrgent() // what reads and timers made
 	l.checkBlocked()
 	l.flush()
 	l.killDoomed()

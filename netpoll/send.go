@@ -33,6 +33,7 @@ func (c *Conn) SendBulk(m *Msg) {
 	if c.flags&(flagBulk|flagBlocked) == 0 {
 		c.flags |= flagBulk
 		l.bulk.push(c)
+		l.arm()
 	}
 }
 

@@ -1,0 +1,234 @@
+package netpoll
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func newTestWheel(n int) (*wheel, []wheelLink) {
+	links := make([]wheelLink, n)
+	return &wheel{get: func(s uint32) *wheelLink { return &links[s] }}, links
+}
+
+// checkLists verifies that every armed timer stands in exactly one list and
+// that links agree in both directions.
+func checkLists(t require.TestingT, w *wheel, links []wheelLink) {
+	seen := map[uint32]bool{}
+	for i, head := range w.heads {
+		prev := atHead | uint32(i)
+		for s := head; s != 0; s = links[s-1].next {
+			require.False(t, seen[s], "slot %d is linked twice", s-1)
+			seen[s] = true
+			require.Equal(t, prev, links[s-1].prev)
+			prev = s
+		}
+	}
+	for s := range links {
+		require.Equal(t, links[s].armed(), seen[uint32(s)+1])
+	}
+}
+
+func TestWheelFiresAtItsTick(t *testing.T) {
+	t.Parallel()
+	w, links := newTestWheel(8)
+	due := map[uint32]uint32{0: 1, 1: 1023, 2: 1024, 3: 1025, 4: 5000, 5: 2, 6: 2}
+	for s, d := range due {
+		w.set(s, d)
+	}
+	w.set(7, 3)
+	w.stop(7)
+	got := map[uint32]uint32{}
+	for now := uint32(1); now <= 6000; now++ {
+		w.advance(now, 100, func(s uint32) { got[s] = now })
+	}
+	require.Equal(t, due, got)
+	checkLists(t, w, links)
+}
+
+func TestWheelTimeWraps(t *testing.T) {
+	t.Parallel()
+	w, _ := newTestWheel(1)
+	w.now, w.done = 1<<32-3, 1<<32-3
+	w.set(0, 5)
+	var at []uint32
+	for i := range uint32(10) {
+		now := uint32(1<<32-3) + i
+		w.advance(now, 1, func(uint32) { at = append(at, now) })
+	}
+	require.Equal(t, []uint32{2}, at)
+}
+
+func TestWheelBackwardsAdvanceIsNothing(t *testing.T) {
+	t.Parallel()
+	w, _ := newTestWheel(1)
+	w.advance(10, 1, nil)
+	w.set(0, 1)
+	fired, more := w.advance(5, 10, func(uint32) { t.Error("fired early") })
+	require.Zero(t, fired)
+	require.False(t, more)
+	require.Equal(t, uint32(10), w.now)
+}
+
+// TestWheelLimit: a crowd with one deadline is served over several calls, and
+// a timer set meanwhile counts from the real time.
+func TestWheelLimit(t *testing.T) {
+	t.Parallel()
+	w, links := newTestWheel(100)
+	for s := range uint32(99) {
+		w.set(s, 5)
+	}
+	var fired []uint32
+	fire := func(s uint32) { fired = append(fired, s) }
+	n, more := w.advance(50, 40, fire)
+	require.Equal(t, 40, n)
+	require.True(t, more)
+	w.set(99, 1)
+	n, more = w.advance(50, 40, fire)
+	require.Equal(t, 40, n)
+	require.True(t, more)
+	n, more = w.advance(50, 40, fire)
+	require.Equal(t, 19, n)
+	require.False(t, more)
+	require.NotContains(t, fired, uint32(99))
+	n, _ = w.advance(51, 40, fire)
+	require.Equal(t, 1, n)
+	slices.Sort(fired)
+	require.Len(t, slices.Compact(fired), 100)
+	checkLists(t, w, links)
+}
+
+// TestWheelReentrant: fire stops and moves neighbors of its own list.
+func TestWheelReentrant(t *testing.T) {
+	t.Parallel()
+	w, links := newTestWheel(6)
+	for s := range uint32(6) {
+		w.set(s, 3)
+	}
+	var fired []uint32
+	fire := func(s uint32) {
+		fired = append(fired, s)
+		if len(fired) > 1 {
+			return
+		}
+		w.set(s, wheelSlots) // its own list again, one turn later
+		rest := []uint32{0, 1, 2, 3, 4, 5}
+		rest = slices.DeleteFunc(rest, func(x uint32) bool { return x == s })
+		w.stop(rest[0])
+		w.set(rest[1], 1)
+		w.stop(rest[2])
+		w.set(rest[2], wheelSlots)
+		checkLists(t, w, links)
+	}
+	w.advance(3, 100, fire)
+	require.Len(t, fired, 3, "one, and the two that were left alone")
+	w.advance(4, 100, fire)
+	require.Len(t, fired, 4)
+	w.advance(3+wheelSlots-1, 100, fire)
+	require.Len(t, fired, 4)
+	w.advance(3+wheelSlots, 100, fire)
+	require.Len(t, fired, 6)
+	checkLists(t, w, links)
+}
+
+// TestWheelAgainstModel: any mix of calls, from outside and from fire, against
+// a map of due times.
+func TestWheelAgainstModel(t *testing.T) {
+	t.Parallel()
+	const slots = 12
+	rapid.Check(t, func(t *rapid.T) {
+		w, links := newTestWheel(slots)
+		start := rapid.SampledFrom([]uint32{0, 1000, 1<<32 - 500}).Draw(t, "start")
+		w.now, w.done = start, start
+		now := uint64(start)
+		model := map[uint32]uint64{}
+		slot := rapid.Uint32Range(0, slots-1)
+		ticks := rapid.OneOf(rapid.Uint32Range(0, 5), rapid.Uint32Range(1000, 1050),
+			rapid.Uint32Range(0, 5000))
+		set := func(t *rapid.T) {
+			s, n := slot.Draw(t, "slot"), ticks.Draw(t, "ticks")
+			w.set(s, n)
+			if delete(model, s); n > 0 {
+				model[s] = now + uint64(n)
+			}
+		}
+		stop := func(t *rapid.T) {
+			s := slot.Draw(t, "slot")
+			w.stop(s)
+			delete(model, s)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"set":  set,
+			"stop": stop,
+			"advance": func(t *rapid.T) {
+				now += uint64(rapid.OneOf(rapid.Uint32Range(0, 3), rapid.Uint32Range(900, 3000)).
+					Draw(t, "step"))
+				limit := rapid.IntRange(0, 20).Draw(t, "limit")
+				calls := 0
+				fired, more := w.advance(uint32(now), limit, func(s uint32) {
+					calls++
+					due, ok := model[s]
+					require.True(t, ok, "slot %d fired and is off", s)
+					require.LessOrEqual(t, due, now, "slot %d fired early", s)
+					delete(model, s)
+					switch rapid.IntRange(0, 3).Draw(t, "in fire") {
+					case 0:
+						set(t)
+					case 1:
+						stop(t)
+					}
+				})
+				require.Equal(t, calls, fired)
+				require.LessOrEqual(t, fired, limit)
+				if more {
+					require.LessOrEqual(t, 0, limit)
+					return
+				}
+				for s, due := range model {
+					require.Greater(t, due, now, "slot %d did not fire", s)
+				}
+			},
+			"": func(t *rapid.T) {
+				checkLists(t, w, links)
+				for s := range uint32(slots) {
+					due, ok := model[s]
+					require.Equal(t, ok, links[s].armed(), "slot %d", s)
+					if ok {
+						require.Equal(t, uint32(due), links[s].due)
+					}
+				}
+			},
+		})
+	})
+}
+
+func BenchmarkWheelExpiry(b *testing.B) {
+	const n = 100_000
+	w, _ := newTestWheel(n)
+	for s := range uint32(n) {
+		w.set(s, s%250+1)
+	}
+	fire := func(s uint32) { w.set(s, 250) }
+	b.ReportAllocs()
+	now, left := uint32(0), 0
+	for b.Loop() {
+		if left == 0 {
+			now++
+			left, _ = w.advance(now, n, fire)
+		}
+		left--
+	}
+}
+
+func BenchmarkWheelSetLater(b *testing.B) {
+	const n = 100_000
+	w, _ := newTestWheel(n)
+	s := uint32(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		s = (s + 7919) % n
+		w.set(s, 250)
+	}
+}
