@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"net"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -125,8 +126,11 @@ func (c *Conn) queueClose(code ws.StatusCode, reason string) {
 	m := c.loop.ctlMsg()
 	n := 0
 	if code != 0 {
-		if len(reason) > ws.MaxControlFramePayloadSize-2 {
-			reason = reason[:ws.MaxControlFramePayloadSize-2]
+		if k := ws.MaxControlFramePayloadSize - 2; len(reason) > k {
+			for k > 0 && !utf8.RuneStart(reason[k]) {
+				k--
+			}
+			reason = reason[:k]
 		}
 		n = 2 + len(reason)
 	}

@@ -89,7 +89,11 @@ func (c *Conn) respond(r *Request, reply *Reply) {
 		last = true
 	}
 	headOnly := string(r.Method) == "HEAD"
-	c.push(NewMsgWire(AppendResponse(nil, reply.Status, reply.ContentType, reply.Header,
+	extra := reply.Header
+	if r.Minor == 0 && !last {
+		extra += "Connection: keep-alive\r\n" // RFC 9112 appendix C.2.2
+	}
+	c.push(NewMsgWire(AppendResponse(nil, reply.Status, reply.ContentType, extra,
 		reply.Body, !last, headOnly), 1))
 	c.flags |= flagServed
 	if last {

@@ -91,14 +91,11 @@ func (c *Conn) readHeader(p []byte) (h ws.Header, rest []byte, ok bool) {
 		n := had + copy(in.hdr[had:], p)
 		src = in.hdr[:n]
 	}
-	if len(src) >= 2 {
-		// What is wrong in the first two bytes is answered at once.
-		if err := checkFirstBytes(src[0], src[1], c.wsState()); err != nil {
-			c.protocolError(err)
-			return h, nil, false
-		}
-	}
 	h, n, err := parseHeader(src)
+	if n == 0 && err == nil && len(src) >= 2 {
+		// What is wrong in the first two bytes is answered at once.
+		err = checkFirstBytes(src[0], src[1], c.wsState())
+	}
 	if err != nil {
 		c.protocolError(err)
 		return h, nil, false
@@ -175,16 +172,21 @@ func (c *Conn) startFrame(h ws.Header, p []byte) []byte {
 	return c.readPayload(in, p)
 }
 
+// firstReserve is what a message gets on its announced length alone.
+const firstReserve = 64 << 10
+
 // reserve makes room for n more bytes of the message: exactly that when they
-// are the last, else growing so that many small fragments stay linear.
+// are the last, else growing so that many small fragments stay linear. A
+// header alone, which costs its sender 14 bytes, never reserves more than 16
+// times what has arrived.
 func (in *inbound) reserve(n int, last bool) {
 	need := len(in.msg) + n
 	if need <= cap(in.msg) {
 		return
 	}
-	size := need
+	size := min(need, max(firstReserve, 16*len(in.msg)))
 	if !last && len(in.msg) > 0 {
-		size = max(need, 2*cap(in.msg))
+		size = max(size, 2*cap(in.msg))
 	}
 	buf := make([]byte, len(in.msg), size)
 	copy(buf, in.msg)
@@ -203,6 +205,9 @@ func (c *Conn) readPayload(in *inbound, p []byte) []byte {
 		in.nctl += copy(in.ctl[in.nctl:], chunk)
 	} else {
 		from := len(in.msg)
+		if from+n > cap(in.msg) {
+			in.reserve(int(in.left)+n, in.frame.Fin)
+		}
 		in.msg = append(in.msg, chunk...)
 		ws.Cipher(in.msg[from:], in.frame.Mask, pos)
 		if in.op == ws.OpText && !in.utf8.Write(in.msg[from:]) {
@@ -279,7 +284,11 @@ func (c *Conn) peerClosed(p []byte) {
 		return
 	case len(p) >= 2:
 		code, reason = ws.ParseCloseFrameData(p)
-		if err := ws.CheckCloseFrameData(code, reason); err != nil {
+		check := code
+		if code >= 1012 && code <= 1014 {
+			check = ws.StatusGoingAway // registered after RFC 6455; gobwas/ws refuses them
+		}
+		if err := ws.CheckCloseFrameData(check, reason); err != nil {
 			if err == ws.ErrProtocolInvalidUTF8 {
 				c.badText()
 			} else {

@@ -81,7 +81,7 @@ type Options struct {
 	TurnBudget time.Duration
 
 	// HTTP serves the requests that Handler.Request hands over; nil: they get
-	// status 503.
+	// status 404.
 	HTTP http.Handler
 	// Logger; default slog.Default().
 	Logger *slog.Logger

@@ -10,7 +10,8 @@ import (
 )
 
 var utf8Samples = []string{
-	"", "a", "Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!", "\u03ba\u1f79\u03c3\u03bc\u03b5",
+	"", "a", "Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!",
+	"\u03ba\u1f79\u03c3\u03bc\u03b5",
 	"\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbd", "\xf4\x8f\xbf\xbf", "\xf0\x90\x80\x80", "\x00",
 	"\xe0\xa0\x80", "\xf4\x90\x80\x80", "\xed\xa0\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf",
 	"\xf0\x8f\xbf\xbf", "\xf5\x80", "\xff", "\x80", "\xbf\x80", "ok\xe2\x82", "ok\xf0\x9f\x98",

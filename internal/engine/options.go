@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/throng-server/throng/netpoll"
+)
+
+// Options configures a Server. socketio validates them and fills in defaults;
+// New only requires Path and Open.
+type Options struct {
+	// Path is the prefix of request targets that belong to Engine.IO,
+	// compared with the raw target.
+	Path string
+	// PingInterval and PingTimeout are the heartbeat's times.
+	PingInterval, PingTimeout time.Duration
+	// MaxPayload is the largest message, announced in the open packet.
+	MaxPayload int
+	// CORSAllowedOrigins lists origins ("https://example.com", or "*" for
+	// any); empty means the same origin only.
+	CORSAllowedOrigins []string
+	// AllowRequest may refuse a new session with an error. It runs on the
+	// admission pool and may block. The WebSocket is open by then (netpoll
+	// cannot hold an answer back); a refused client gets a close frame 1008
+	// with the error's text before any Engine.IO packet.
+	AllowRequest func(r *http.Request) error
+	// AllowTimeout bounds AllowRequest.
+	AllowTimeout time.Duration
+	// HandOver tells which names below Path net/http answers (the client
+	// files), given the target's path without Path.
+	HandOver func(name []byte) bool
+	// NodeTag is the node's part of every id.
+	NodeTag uint16
+	Logger  *slog.Logger
+	// StartLoop runs on each loop before its first connection and returns
+	// the owner's state of that loop: Loop.App.
+	StartLoop func(l *Loop) any
+	// Open makes the object of a new connection. It embeds a Session.
+	Open func(l *Loop) Upper
+}
+
+// Upper is what the object of a connection does with its session. All methods
+// run on the connection's loop.
+type Upper interface {
+	netpoll.Peer
+	// Opened runs when the open packet is queued. head is the request head;
+	// it is valid until Opened returns unless owned is true.
+	Opened(head []byte, owned bool)
+	// Packet is an Engine.IO message: text, or an attachment when binary. p
+	// is valid until Packet returns unless owned is true.
+	Packet(binary bool, p []byte, owned bool)
+	// Deadline runs when the time set with Session.SetDeadline has come.
+	Deadline()
+	// Ended runs exactly once for each opened session; nothing can be sent
+	// any more. reason is one of the Reason constants or what Session.End
+	// was given.
+	Ended(reason string)
+}
+
+// Reasons for the end of a session, as Node names them.
+const (
+	ReasonTransportClose = "transport close"
+	ReasonTransportError = "transport error"
+	ReasonPingTimeout    = "ping timeout"
+	ReasonParseError     = "parse error"
+	ReasonForcedClose    = "forced close"
+	ReasonShutdown       = "server shutting down"
+	// ReasonSlowConsumer has no counterpart in Node, which buffers without
+	// bound.
+	ReasonSlowConsumer = "slow consumer"
+)

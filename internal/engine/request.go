@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"net/url"
+
+	"github.com/throng-server/throng/netpoll"
+)
+
+// query holds the parameters of a request that decide where it goes. The last
+// of several equal keys wins, as it does in Node.
+type query struct {
+	transport, eio, sid []byte
+}
+
+func parseQuery(raw []byte) query {
+	var q query
+	for len(raw) > 0 {
+		var pair []byte
+		if i := bytes.IndexByte(raw, '&'); i >= 0 {
+			pair, raw = raw[:i], raw[i+1:]
+		} else {
+			pair, raw = raw, nil
+		}
+		key, value, _ := bytes.Cut(pair, []byte("="))
+		switch string(unescape(key)) {
+		case "transport":
+			q.transport = unescape(value)
+		case "EIO":
+			q.eio = unescape(value)
+		case "sid":
+			q.sid = unescape(value)
+		}
+	}
+	return q
+}
+
+// unescape decodes a query component; a malformed one stays as it is.
+func unescape(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
+		return b
+	}
+	s, err := url.QueryUnescape(string(b))
+	if err != nil {
+		return b
+	}
+	return []byte(s)
+}
+
+// field returns the value of the first header field called name, which is
+// given in lower case; nil if there is none.
+func field(r *netpoll.Request, name string) []byte {
+	for i := range r.Fields {
+		if equalFold(r.Fields[i].Name, name) {
+			return r.Fields[i].Value
+		}
+	}
+	return nil
+}
+
+// equalFold compares ASCII text with a lower-case name.
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// firstProtocol returns the first offer of Sec-WebSocket-Protocol, which the
+// reference server echoes.
+func firstProtocol(r *netpoll.Request) string {
+	v := field(r, "sec-websocket-protocol")
+	if v == nil {
+		return ""
+	}
+	if i := bytes.IndexByte(v, ','); i >= 0 {
+		v = v[:i]
+	}
+	return string(bytes.TrimSpace(v))
+}
+
+// ParseHead makes a net/http request of a copied head. Any goroutine.
+func ParseHead(head []byte, remote string) (*http.Request, error) {
+	r, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(head), len(head)+16))
+	if err != nil {
+		return nil, err
+	}
+	r.Body = http.NoBody
+	r.RemoteAddr = remote
+	return r, nil
+}

@@ -1,0 +1,145 @@
+package socketio
+
+import (
+	"slices"
+
+	"github.com/throng-server/throng/internal/engine"
+	"github.com/throng-server/throng/netpoll"
+)
+
+// fanout is a broadcast on its way to the loops: one object, posted to each of
+// them and not changed any more.
+type fanout struct {
+	netpoll.Msg
+	b    Broadcast
+	ask  *ask
+	room [emitRoom]byte
+}
+
+// Merge implements netpoll.Merger: a broadcast takes over those right behind it
+// that have the same receivers, so that each member is visited, and written
+// to, once for all of them.
+func (f *fanout) Merge(l *netpoll.Loop, next netpoll.Task) bool {
+	n, ok := next.(*fanout)
+	if !ok || !f.b.merges(&n.b) || f.ask != nil || n.ask != nil {
+		return false
+	}
+	lp := loopOf(l)
+	if lp.leader != f {
+		if f.Len()+n.Len() > mergeBytes {
+			return false
+		}
+		lp.leader, lp.led, lp.ledBytes = f, append(lp.led[:0], &f.Msg), f.Len()
+	}
+	if lp.ledBytes+n.Len() > mergeBytes {
+		return false
+	}
+	lp.led = append(lp.led, &n.Msg)
+	lp.ledBytes += n.Len()
+	return true
+}
+
+// merges tells whether two broadcasts have the same receivers whatever the
+// rooms' members are, and none may be dropped on its own.
+func (b *Broadcast) merges(c *Broadcast) bool {
+	return b.ns == c.ns && b.from == c.from && (b.flags|c.flags)&volatileFlag == 0 &&
+		b.rooms.equal(&c.rooms) && b.except.equal(&c.except)
+}
+
+func (r *roomList) equal(o *roomList) bool {
+	return r.n == o.n && r.one == o.one && slices.Equal(r.more, o.more)
+}
+
+// message returns what a broadcast delivers: its own message, or one of all
+// those it took over, with their number.
+func (lp *loop) message(f *fanout) (m *netpoll.Msg, count int) {
+	if lp.leader != f {
+		return &f.Msg, 1
+	}
+	count = len(lp.led)
+	wire, frames := make([]byte, 0, lp.ledBytes), 0
+	for _, m := range lp.led {
+		wire = append(wire, m.Wire()...)
+		frames += m.Frames()
+	}
+	clear(lp.led)
+	lp.leader, lp.led = nil, lp.led[:0]
+	return netpoll.NewMsgWire(wire, frames), count
+}
+
+// Run implements netpoll.Task: it queues the message for the receivers on this
+// loop, over several turns if there are many.
+func (f *fanout) Run(l *netpoll.Loop) (again bool) {
+	lp := loopOf(l)
+	if lp.walk != netpoll.Task(f) {
+		lp.begin(f, &f.b)
+		if f.ask != nil {
+			lp.register(f.ask, lp.targets)
+		}
+		lp.merged, lp.emits = lp.message(f)
+	}
+	volatile := f.b.flags&volatileFlag != 0
+	var sent int64
+	defer func() { lp.n.deliveries.Add(sent * int64(lp.emits)) }()
+	for n := 0; lp.at < len(lp.targets); n++ {
+		if n%spentEvery == spentEvery-1 && l.Spent() {
+			return true
+		}
+		s := lp.targets[lp.at]
+		lp.targets[lp.at] = nil
+		lp.at++
+		switch {
+		case !s.is(stConnected):
+		case volatile && !s.c.Writable():
+			lp.srv.drop(dropVolatile)
+		default:
+			s.c.SendBulk(lp.merged)
+			sent++
+		}
+	}
+	lp.end()
+	return false
+}
+
+// begin starts a walk over the receivers of b. Loop only.
+func (lp *loop) begin(t netpoll.Task, b *Broadcast) {
+	p := &lp.plan
+	p.NS = b.ns.num
+	p.Rooms = b.rooms.appendTo(p.Rooms[:0])
+	p.Except = b.except.appendTo(p.Except[:0])
+	lp.members = lp.appendIDs(lp.members[:0], b.ns, p.Rooms)
+	lp.excepts = lp.appendIDs(lp.excepts[:0], b.ns, p.Except)
+	if s := b.from; s != nil && s.c.Loop() == lp.Loop.Loop && s.is(stConnected) {
+		lp.excepts = append(lp.excepts, s.slot)
+	}
+	p.Slots, p.ExceptSlots = lp.members, lp.excepts
+	lp.slots = lp.shard.AppendPlan(lp.slots[:0], p)
+	clear(p.Rooms)
+	clear(p.Except)
+	lp.targets = lp.targets[:0]
+	for _, slot := range lp.slots {
+		lp.targets = append(lp.targets, lp.sockets[slot])
+	}
+	lp.walk, lp.at = t, 0
+}
+
+// end finishes a walk.
+func (lp *loop) end() {
+	clear(lp.targets[lp.at:])
+	lp.targets, lp.at, lp.walk, lp.merged = lp.targets[:0], 0, nil, nil
+}
+
+// appendIDs appends the slots of the sockets whose ids are among names.
+func (lp *loop) appendIDs(dst []uint32, ns *Namespace, names []string) []uint32 {
+	for _, name := range names {
+		if len(name) != engine.IDLen {
+			continue
+		}
+		if id, ok := engine.ParseID(name); ok && id.Node == lp.srv.opt.NodeTag {
+			if s := lp.lookup(ns, &id); s != nil {
+				dst = append(dst, s.slot)
+			}
+		}
+	}
+	return dst
+}

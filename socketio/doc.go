@@ -1,0 +1,46 @@
+// Package socketio owns the public API of throng: a Socket.IO server for
+// official clients (protocol 5, client versions 3 and 4) on Linux.
+//
+//	srv, err := socketio.NewServer(socketio.Options{Addr: ":5000"})
+//	chat := srv.Of("/chat")
+//	chat.OnConnection(func(s *socketio.Socket) { s.Emit("status", "Connected") })
+//	socketio.On(chat, "join_room", func(s *socketio.Socket, room string) error {
+//		s.Join(room)
+//		return chat.To(room).Emit("room_message", "Joined "+room)
+//	})
+//	err = srv.ListenAndServe()
+//
+// # Goroutines
+//
+// Every exported method may be called from any goroutine unless it says
+// otherwise. What one goroutine does is seen in the order it was done: a Join
+// followed by To(room).Emit reaches the socket that joined. Handlers of one
+// socket run one after the other, in the order of its events, on worker
+// goroutines; they may block. Connection handlers run first, disconnect
+// handlers last and exactly once.
+//
+// A handler registered with Inline runs on the event loop itself. It must not
+// block; calls that wait for an answer return ErrOnLoop there.
+//
+// # Broadcasts
+//
+// A broadcast is encoded once and posted to each event loop as one entry; the
+// loop looks up the receivers among its own sockets and queues references to
+// the one message, over several turns if there are many. Broadcasts posted
+// behind each other to the same receivers are joined on the loop, so that a
+// burst costs one queue entry and one write a member.
+//
+// # Errors and acknowledgements
+//
+// The protocol has no error reply. When a handler registered with OnAck fails,
+// the client's callback still runs, so that it does not wait for its timeout:
+// with what OnError returned, or else with one argument {"error": message}. The
+// message is the handler's own only if it returned an *Error, which is meant
+// for the client; any other error is logged here and reads "internal error"
+// there.
+//
+// # What is not promised
+//
+// Delivery is at most once. An emit that returned nil was encoded and queued.
+// Messages beyond the limits of a slow client end its connection.
+package socketio

@@ -1,0 +1,296 @@
+package socketio
+
+import (
+	"encoding/json"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+
+	"github.com/throng-server/throng/netpoll"
+	"github.com/throng-server/throng/protocol/sio"
+)
+
+// internalError is all a client learns of an error that was not meant for it.
+const internalError = "internal error"
+
+// Event is an event of a client on its way through the handlers. Its bytes
+// stay valid after the handlers have returned, unless they are inline.
+type Event struct {
+	node  netpoll.Node
+	s     *Socket
+	name  string
+	text  []byte // the name; name is set if a handler has it
+	args  []byte // raw JSON behind the name, without brackets
+	atts  [][]byte
+	id    uint64
+	size  int32
+	wants bool // the client waits for an acknowledgement
+	acked atomic.Bool
+}
+
+// Raw is a received value on its way to others: JSON as the client wrote it,
+// validated, with its attachments. As a field of a handler's argument it holds
+// that part undecoded.
+type Raw = sio.Raw
+
+// roomyEvent is an event whose bytes fit into its own allocation.
+type roomyEvent struct {
+	Event
+	room [eventRoom]byte
+}
+
+// Name returns the event's name; "" if the client sent a number.
+func (e *Event) Name() string {
+	if e.name != "" {
+		return e.name
+	}
+	return string(e.text)
+}
+
+// Socket returns the sender.
+func (e *Event) Socket() *Socket { return e.s }
+
+// Args returns the arguments as the client wrote them, validated JSON. Binary
+// values are placeholders in it; see Raw for relaying and Bind for decoding.
+func (e *Event) Args() []json.RawMessage { return splitArgs(e.args) }
+
+// Raw returns the arguments ready to be emitted to others, attachments
+// included and without decoding: s.To(room).Emit(name, e.Raw()...).
+func (e *Event) Raw() []any { return rawArgs(e.args, e.atts) }
+
+// Attachments returns the binary values of the event.
+func (e *Event) Attachments() [][]byte { return e.atts }
+
+// Bind decodes the arguments into pointers, in order; nil skips one. A binary
+// argument is decoded into a []byte. It fails if there are fewer arguments
+// than pointers.
+func (e *Event) Bind(dst ...any) error { return bind(e.args, e.atts, dst) }
+
+// WantsAck tells whether the client waits for an acknowledgement.
+func (e *Event) WantsAck() bool { return e.wants }
+
+// Ack sends the acknowledgement, if the client waits for one and none was
+// sent. The arguments are encoded before it returns. Any goroutine.
+func (e *Event) Ack(args ...any) error {
+	if !e.wants || e.acked.Load() {
+		return nil
+	}
+	m := &emission{s: e.s}
+	buf, atts, err := sio.AppendAck(newFrame(m.room[:0]), e.s.ns.name, e.id, args)
+	if err != nil {
+		return err
+	}
+	if err := m.finish(buf, atts); err != nil {
+		return err
+	}
+	if !e.acked.CompareAndSwap(false, true) {
+		return nil
+	}
+	e.s.c.Loop().Post(m)
+	return nil
+}
+
+// event takes an event from the wire to the handlers. Loop only; pk is valid
+// until it returns.
+func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
+	lp := s.c.lp()
+	lp.n.eventsIn.Add(1)
+	if pk.Data == nil || s.is(stQuit) {
+		return // "42" alone is legal and means nothing
+	}
+	size := len(pk.Name) + len(pk.Args)
+	for _, a := range atts {
+		size += len(a)
+	}
+	events, bytes := s.c.boxEvents.Load(), s.c.boxBytes.Load()
+	if events == 0 && s.is(stRan) && s.runInline(lp, pk, atts) {
+		return
+	}
+	o := &lp.srv.opt
+	if int(events) >= o.MailboxEvents ||
+		events > 0 && int(bytes)+size > o.MailboxBytes ||
+		lp.boxBytes.Load()+int64(size) > int64(o.MailboxTotal/o.Loops) && events > 0 {
+		lp.srv.drop(dropMailbox)
+		lp.srv.warn(noteMailbox, "mailbox overflow: handlers are slower than a client; "+
+			"the connection is closed", "namespace", s.ns.name, "socket", s.ID(),
+			"waiting", events, "bytes", bytes,
+			"options", "MailboxEvents, MailboxBytes, MailboxTotal")
+		s.c.End(ReasonMailboxOverflow)
+		return
+	}
+	e := newEvent(s, pk, atts, size)
+	s.c.boxEvents.Add(1)
+	s.c.boxBytes.Add(e.size)
+	lp.boxBytes.Add(int64(e.size))
+	lp.Mail(&s.box, &e.node)
+}
+
+// newEvent copies an event, in one allocation if it is small.
+func newEvent(s *Socket, pk *sio.Packet, atts [][]byte, size int) *Event {
+	var e *Event
+	var buf []byte
+	if n := len(pk.Name) + len(pk.Args); n <= eventRoom {
+		r := &roomyEvent{}
+		e, buf = &r.Event, r.room[:0]
+	} else {
+		e, buf = &Event{}, make([]byte, 0, n)
+	}
+	buf = append(buf, pk.Name...)
+	e.text = buf[:len(buf):len(buf)]
+	buf = append(buf, pk.Args...)
+	e.args = buf[len(e.text):]
+	e.s, e.atts, e.id, e.wants, e.size = s, atts, pk.ID, pk.HasID, int32(size)
+	e.node.Init(e)
+	return e
+}
+
+// Run runs the handlers of an event, on a worker.
+func (e *Event) Run() {
+	defer e.done() // also when a handler ends its goroutine
+	if s := e.s; !s.is(stQuit) {
+		s.dispatch(e, s.ns.reg.load(), s.own())
+	}
+}
+
+// done gives the event's share of the mailbox budgets back.
+func (e *Event) done() {
+	s := e.s
+	s.c.boxBytes.Add(-e.size)
+	s.c.boxEvents.Add(-1)
+	s.loop().boxBytes.Add(-int64(e.size))
+}
+
+// runInline runs an event on the loop if everything registered for it is
+// inline.
+func (s *Socket) runInline(lp *loop, pk *sio.Packet, atts [][]byte) bool {
+	h, own := s.ns.reg.load(), s.own()
+	if !h.inline && !own.inline || len(h.any)+len(own.any)+len(h.guards)+len(own.guards) > 0 {
+		return false
+	}
+	a, b := h.events[string(pk.Name)], own.events[string(pk.Name)]
+	if a == nil && b == nil || a != nil && !a.inline || b != nil && !b.inline {
+		return false
+	}
+	if lp.self == 0 {
+		lp.self = goroutineID()
+	}
+	lp.goroutine.Store(lp.self)
+	defer lp.goroutine.Store(0)
+	e := &Event{s: s, text: pk.Name, args: pk.Args, atts: atts, id: pk.ID, wants: pk.HasID}
+	s.dispatch(e, h, own)
+	return true
+}
+
+// dispatch runs catch-all handlers, guards and handlers, in this order.
+func (s *Socket) dispatch(e *Event, h, own *handlerSet) {
+	a, b := h.events[string(e.text)], own.events[string(e.text)]
+	if a != nil {
+		e.name = a.name
+	} else if b != nil {
+		e.name = b.name
+	}
+	s.runAll(e, h.any)
+	s.runAll(e, own.any)
+	if !s.allow(e, h.guards) || !s.allow(e, own.guards) {
+		return
+	}
+	if a != nil {
+		s.runAll(e, a.list)
+	}
+	if b != nil {
+		s.runAll(e, b.list)
+	}
+}
+
+func (s *Socket) runAll(e *Event, list []handler) {
+	for _, f := range list {
+		if err := s.run(e, f); err != nil {
+			s.failed(e, err)
+		}
+	}
+}
+
+// allow runs guards until one refuses.
+func (s *Socket) allow(e *Event, guards []handler) bool {
+	for _, f := range guards {
+		if err := s.run(e, f); err != nil {
+			s.failed(e, err)
+			return false
+		}
+	}
+	return true
+}
+
+// run calls a handler; a panic becomes its error.
+func (s *Socket) run(e *Event, f handler) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = recovered(s, v)
+		}
+	}()
+	return f(s, e)
+}
+
+// recovered counts a panic and makes it an error. It is called by the
+// function that was deferred, so that the stack is the panic's.
+func recovered(s *Socket, v any) error {
+	s.ns.srv.panics.Add(1)
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// protect runs a handler that is not an event's; what names its kind.
+func (s *Socket) protect(what string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.ns.srv.report(s, what, recovered(s, v))
+		}
+	}()
+	f()
+}
+
+// failed reports a handler's error and answers a client that waits.
+func (s *Socket) failed(e *Event, err error) {
+	reply := s.ns.srv.report(s, e.Name(), err)
+	if !e.wants || e.acked.Load() {
+		return
+	}
+	if reply == nil && !answersErrors(err) {
+		return
+	}
+	if reply == nil {
+		reply = errorReply(err)
+	}
+	if err := e.Ack(reply); err != nil {
+		s.ns.srv.report(s, e.Name(), err)
+	}
+}
+
+func splitArgs(args []byte) []json.RawMessage {
+	var list []json.RawMessage
+	it := sio.IterArgs(args)
+	for a, ok := it.Next(); ok; a, ok = it.Next() {
+		list = append(list, json.RawMessage(a))
+	}
+	return list
+}
+
+func rawArgs(args []byte, atts [][]byte) []any {
+	var list []any
+	it := sio.IterArgs(args)
+	for a, ok := it.Next(); ok; a, ok = it.Next() {
+		list = append(list, sio.Raw{JSON: a, Attachments: atts})
+	}
+	return list
+}
+
+func bind(args []byte, atts [][]byte, dst []any) error {
+	it := sio.IterArgs(args)
+	n := 0
+	for range dst {
+		if _, ok := it.Next(); !ok {
+			return ErrNoArguments
+		}
+		n++
+	}
+	return sio.DecodeArgs(args, atts, slices.Clip(dst[:n])...)
+}

@@ -1,0 +1,189 @@
+package socketio
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Options configures a Server. The zero value works; each field says what it
+// means then.
+type Options struct {
+	// Addr to listen on, "host:port". Default ":5000".
+	Addr string
+	// Path of Engine.IO requests, compared as a prefix. Default "/socket.io/".
+	Path string
+	// Loops is the number of event loops. Default: the number of processors.
+	Loops int
+	// ReusePort lets several processes share the address.
+	ReusePort bool
+	// MaxConnections bounds open connections. Default: the limit of open
+	// files minus a reserve.
+	MaxConnections int
+	// NodeTag is put into every socket id, so that several servers can tell
+	// theirs. Default: random.
+	NodeTag uint16
+
+	// PingInterval and PingTimeout are the heartbeat. Default 25 s and 20 s.
+	PingInterval time.Duration
+	PingTimeout  time.Duration
+	// ConnectTimeout ends a connection that joined no namespace. Default 45 s.
+	ConnectTimeout time.Duration
+	// MaxPayload is the largest message of a client in bytes, one message on
+	// the wire. Default 1,000,000.
+	MaxPayload int
+	// MaxAttachments bounds binary values in one packet, both ways. Default 10.
+	MaxAttachments int
+	// MaxNamespaces bounds the namespaces of one connection. Default 64.
+	MaxNamespaces int
+	// MailboxEvents and MailboxBytes bound what waits for the handlers of one
+	// connection; beyond, it is closed. Default 16,384 and 1 MiB. One message
+	// larger than the bytes passes while nothing else waits.
+	MailboxEvents int
+	MailboxBytes  int
+	// MailboxTotal bounds the bytes waiting for all handlers. Default 512 MiB.
+	MailboxTotal int
+	// MaxPendingBytes and MaxPendingFrames bound what waits for one client to
+	// read; beyond, it is closed. Default 1 MiB and 4,096.
+	MaxPendingBytes  int
+	MaxPendingFrames int
+	// MaxWorkers bounds the handlers running at the same time. Default 10,000.
+	MaxWorkers int
+
+	// CORSAllowedOrigins lists the origins browsers may connect from, each
+	// "scheme://host[:port]", or "*" for any. Default: the same host and port.
+	CORSAllowedOrigins []string
+	// AllowRequest may refuse a session with an error. It may block. The
+	// WebSocket is open by then: the client sees it closed with code 1008.
+	AllowRequest func(r *http.Request) error
+
+	// KeepHeaders names request headers that Socket.Handshake still has after
+	// the connection handlers have returned; the rest is freed then.
+	KeepHeaders []string
+	// KeepHandshake keeps the whole handshake, auth included, for the life of
+	// the socket, at the price of its bytes per connection.
+	KeepHandshake bool
+
+	// ClientFiles answers requests for the browser client below Path
+	// (socket.io.js and its variants). Default: they are refused.
+	ClientFiles http.Handler
+	// OnError is called, on a worker, when a handler failed or panicked. If it
+	// returns a value that is not nil and the client waits for an
+	// acknowledgement, that value is sent. Default: log.
+	OnError func(s *Socket, event string, err error) (reply any)
+
+	// Logger for everything worth a line. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// withDefaults returns o with every default filled in.
+func (o Options) withDefaults() Options {
+	set := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	wait := func(p *time.Duration, v time.Duration) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	if o.Addr == "" {
+		o.Addr = ":5000"
+	}
+	if o.Path == "" {
+		o.Path = defaultPath
+	}
+	if !strings.HasSuffix(o.Path, "/") {
+		o.Path += "/"
+	}
+	set(&o.Loops, runtime.NumCPU())
+	wait(&o.PingInterval, defaultPingInterval)
+	wait(&o.PingTimeout, defaultPingTimeout)
+	wait(&o.ConnectTimeout, defaultConnectTimeout)
+	set(&o.MaxPayload, defaultMaxPayload)
+	set(&o.MaxAttachments, defaultMaxAttachments)
+	set(&o.MaxNamespaces, defaultMaxNamespaces)
+	set(&o.MailboxEvents, defaultMailboxEvents)
+	set(&o.MailboxBytes, defaultMailboxBytes)
+	set(&o.MailboxTotal, defaultMailboxTotal)
+	set(&o.MaxPendingBytes, defaultMaxPendingBytes)
+	set(&o.MaxPendingFrames, defaultMaxPendingFrames)
+	set(&o.MaxWorkers, defaultMaxWorkers)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// validate names the first bad field of options with defaults filled in.
+func (o *Options) validate() error {
+	bad := func(field, format string, args ...any) error {
+		return &OptionError{Field: field, Reason: fmt.Sprintf(format, args...)}
+	}
+	if _, _, err := net.SplitHostPort(o.Addr); err != nil {
+		return bad("Addr", "%q is not host:port", o.Addr)
+	}
+	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?# \r\n") {
+		return bad("Path", "%q is not an absolute path", o.Path)
+	}
+	if o.Path == "/" {
+		return bad("Path", "must not be the root: every request would be taken for Engine.IO")
+	}
+	if o.Loops < 1 || o.Loops > 255 {
+		return bad("Loops", "%d is not between 1 and 255", o.Loops)
+	}
+	for _, f := range []struct {
+		name string
+		v    int
+		max  int
+	}{
+		{"MaxPayload", o.MaxPayload, math.MaxInt32},
+		{"MaxAttachments", o.MaxAttachments, 1 << 16},
+		{"MaxNamespaces", o.MaxNamespaces, 1 << 16},
+		{"MailboxEvents", o.MailboxEvents, math.MaxInt32},
+		{"MailboxBytes", o.MailboxBytes, math.MaxInt32 / 2},
+		{"MailboxTotal", o.MailboxTotal, math.MaxInt64},
+		{"MaxPendingBytes", o.MaxPendingBytes, math.MaxInt32},
+		{"MaxPendingFrames", o.MaxPendingFrames, math.MaxInt32},
+		{"MaxWorkers", o.MaxWorkers, 1 << 20},
+	} {
+		if f.v < 1 || f.v > f.max {
+			return bad(f.name, "%d is not between 1 and %d", f.v, f.max)
+		}
+	}
+	if o.MaxConnections < 0 {
+		return bad("MaxConnections", "%d is negative", o.MaxConnections)
+	}
+	for _, f := range []struct {
+		name string
+		v    time.Duration
+	}{
+		{"PingInterval", o.PingInterval},
+		{"PingTimeout", o.PingTimeout},
+		{"ConnectTimeout", o.ConnectTimeout},
+	} {
+		if f.v < 100*time.Millisecond || f.v > 24*time.Hour {
+			return bad(f.name, "%v is not between 100ms and 24h", f.v)
+		}
+	}
+	for _, origin := range o.CORSAllowedOrigins {
+		if origin == "*" {
+			continue
+		}
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || (u.Path != "" && u.Path != "/") {
+			return bad("CORSAllowedOrigins", `%q is neither "*" nor scheme://host[:port]`, origin)
+		}
+		if u.Path == "/" {
+			return bad("CORSAllowedOrigins", "%q must not end in a slash", origin)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,270 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/throng-server/throng/internal/engine"
+	"github.com/throng-server/throng/netpoll"
+)
+
+// Server is a Socket.IO server. Its methods may be called from any goroutine.
+// Those about events and emits mean the namespace "/".
+type Server struct {
+	opt  Options
+	root *Namespace
+	mux  *http.ServeMux
+	eng  *engine.Server
+	net  *netpoll.Server
+
+	nsMu       sync.Mutex
+	namespaces atomic.Pointer[map[string]*Namespace]
+
+	// loops is filled as the loops start.
+	loops   []atomic.Pointer[loop]
+	state   atomic.Int32
+	ended   chan struct{} // closed when no loop runs any more
+	endOnce sync.Once
+	// idRooms: somebody joined a room named like a socket id of this server.
+	idRooms atomic.Bool
+
+	panics  atomic.Uint64
+	errors  atomic.Uint64
+	dropped [dropKinds]atomic.Uint64
+	notes   [noteKinds]note
+}
+
+const (
+	srvNew int32 = iota
+	srvRunning
+	srvEnding
+)
+
+// NewServer makes a server that does not listen yet. An *OptionError names the
+// option it refuses.
+func NewServer(o Options) (*Server, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.NodeTag == 0 {
+		var b [2]byte
+		_, _ = rand.Read(b[:]) // never fails; see crypto/rand
+		o.NodeTag = binary.BigEndian.Uint16(b[:])
+	}
+	s := &Server{opt: o, mux: http.NewServeMux(), ended: make(chan struct{}),
+		loops: make([]atomic.Pointer[loop], o.Loops)}
+	s.namespaces.Store(&map[string]*Namespace{})
+	s.root = s.Of("/")
+	s.eng = engine.New(engine.Options{
+		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
+		MaxPayload: o.MaxPayload, CORSAllowedOrigins: o.CORSAllowedOrigins,
+		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
+		HandOver: s.clientFile, NodeTag: o.NodeTag, Logger: o.Logger,
+		StartLoop: s.startLoop, Open: s.open,
+	})
+	if err := s.bind(); err != nil {
+		return nil, err
+	}
+	s.mux.HandleFunc(o.Path, s.serveMounted)
+	return s, nil
+}
+
+// clientFile tells which names below the path are the browser client's.
+func (s *Server) clientFile(name []byte) bool {
+	if s.opt.ClientFiles == nil {
+		return false
+	}
+	switch string(name) {
+	case "socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js",
+		"socket.io.js.map", "socket.io.min.js.map", "socket.io.msgpack.min.js.map",
+		"socket.io.esm.min.js.map":
+		return true
+	}
+	return false
+}
+
+// serveMounted answers requests below the path that net/http has: client
+// files, and whatever comes on a connection it kept.
+func (s *Server) serveMounted(w http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, s.opt.Path); ok && s.clientFile([]byte(name)) {
+		s.opt.ClientFiles.ServeHTTP(w, r)
+		return
+	}
+	s.eng.ServeHTTP(w, r)
+}
+
+// Handle serves other HTTP requests on the same port; see http.ServeMux.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// HandleFunc serves other HTTP requests on the same port; see http.ServeMux.
+func (s *Server) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
+	s.mux.HandleFunc(pattern, f)
+}
+
+// Start listens and returns when clients can connect. A port that somebody
+// listens on is an error.
+func (s *Server) Start() error {
+	if !s.state.CompareAndSwap(srvNew, srvRunning) {
+		return ErrStarted
+	}
+	adviseProcessors(s.opt.Logger, s.opt.Loops)
+	if err := s.net.Start(); err != nil {
+		s.end()
+		return err
+	}
+	go func() {
+		_ = s.net.Wait() // ListenAndServe returns the error
+		s.end()
+	}()
+	return nil
+}
+
+func (s *Server) end() {
+	s.state.Store(srvEnding)
+	s.endOnce.Do(func() { close(s.ended) })
+}
+
+// ListenAndServe listens on addr, if one is given, else on Options.Addr, and
+// returns when the server has ended: nil after Shutdown.
+func (s *Server) ListenAndServe(addr ...string) error {
+	if len(addr) > 0 && addr[0] != "" {
+		if err := s.relocate(addr[0]); err != nil {
+			return err
+		}
+	}
+	if err := s.Start(); err != nil {
+		return err
+	}
+	return s.net.Wait()
+}
+
+// relocate changes the address before the start.
+func (s *Server) relocate(addr string) error {
+	if s.state.Load() != srvNew {
+		return ErrStarted
+	}
+	s.opt.Addr = addr
+	if err := s.opt.validate(); err != nil {
+		return err
+	}
+	return s.bind()
+}
+
+// bind makes the server below for the options.
+func (s *Server) bind() error {
+	o := &s.opt
+	n, err := netpoll.New(netpoll.Options{
+		Addr: o.Addr, Loops: o.Loops, ReusePort: o.ReusePort, MaxConns: o.MaxConnections,
+		MaxMessage: o.MaxPayload, MaxPendingBytes: o.MaxPendingBytes,
+		MaxPendingFrames: o.MaxPendingFrames, MaxWorkers: o.MaxWorkers,
+		HTTP: s.mux, Logger: o.Logger,
+	}, s.eng)
+	if err == nil {
+		s.net = n
+	}
+	return err
+}
+
+// Loops returns the number of event loops.
+func (s *Server) Loops() int { return len(s.loops) }
+
+// Wait returns when the server has ended: nil after Shutdown.
+func (s *Server) Wait() error { return s.net.Wait() }
+
+// Addr returns the address listened on, nil before Start.
+func (s *Server) Addr() net.Addr {
+	if s.state.Load() == srvNew {
+		return nil
+	}
+	return s.net.Addr()
+}
+
+// Shutdown refuses new connections, closes the open ones with the reason
+// "server shutting down", and returns when their handlers have run or ctx has
+// ended.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if s.state.Load() == srvNew {
+		s.state.Store(srvEnding)
+		s.end()
+		return nil
+	}
+	s.state.Store(srvEnding)
+	s.eng.Drain()
+	s.net.Drain()
+	var wg sync.WaitGroup
+	for i := range s.loops {
+		if lp := s.loops[i].Load(); lp != nil {
+			wg.Add(1)
+			lp.Post(&farewell{done: wg.Done})
+		}
+	}
+	told := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-s.ended:
+	case <-ctx.Done():
+	}
+	err := s.net.Shutdown(ctx)
+	s.end()
+	return err
+}
+
+// farewell ends every session of a loop that has a socket, a slice in each
+// turn. netpoll closes the rest.
+type farewell struct {
+	at   int
+	done func()
+}
+
+func (f *farewell) Run(l *netpoll.Loop) (again bool) {
+	lp := loopOf(l)
+	for n := 0; f.at < len(lp.sockets); n++ {
+		if n == walkSlice {
+			return true
+		}
+		if s := lp.sockets[f.at]; s != nil {
+			s.c.End(ReasonShutdown)
+		}
+		f.at++
+	}
+	f.done()
+	return false
+}
+
+func (s *Server) running() bool { return s.state.Load() == srvRunning && s.allLoops() }
+
+func (s *Server) allLoops() bool {
+	for i := range s.loops {
+		if s.loops[i].Load() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// postAll posts t to each loop; before the start there is nobody to reach.
+func (s *Server) postAll(t netpoll.Task) {
+	for i := range s.loops {
+		if lp := s.loops[i].Load(); lp != nil {
+			lp.Post(t)
+		}
+	}
+}
+
+// background runs f on a worker.
+func (s *Server) background(f func()) { s.net.Workers().Go(jobFunc(f)) }
+
+type jobFunc func()
+
+func (f jobFunc) Run() { f() }

@@ -1,0 +1,105 @@
+package socketio
+
+import "time"
+
+// dropKind numbers the reasons why something was refused or lost.
+type dropKind uint8
+
+const (
+	dropMailbox dropKind = iota
+	dropInvalid
+	dropConnectTimeout
+	dropHalfReceived
+	dropNamespaces
+	dropVolatile
+	dropKinds
+)
+
+var dropNames = [dropKinds]string{
+	"mailbox_overflow", "invalid_packet", "connect_timeout", "attachments_timeout",
+	"max_namespaces", "volatile",
+}
+
+func (s *Server) drop(k dropKind) { s.dropped[k].Add(1) }
+
+// Stats are the figures of a server since its start, a moment old.
+type Stats struct {
+	// Connections that are open, HTTP ones included.
+	Connections int
+	// Accepted connections and Upgrades to WebSocket, ever.
+	Accepted, Upgrades uint64
+	// Sockets by namespace, and all Rooms. A room with members on several
+	// loops counts once for each.
+	Sockets map[string]int
+	Rooms   int
+	// Events and Acks received, Emits to single sockets sent.
+	Events, Acks, Emits uint64
+	// Deliveries are the receivers of broadcasts, all together.
+	Deliveries uint64
+	// MessagesIn and MessagesOut count WebSocket messages, heartbeat included.
+	MessagesIn, MessagesOut uint64
+	BytesIn, BytesOut       uint64
+	// Drops counts refusals and losses by reason.
+	Drops map[string]uint64
+	// HandlerErrors and Panics of handlers.
+	HandlerErrors, Panics uint64
+	// Workers that run or wait for handlers, QueuedMailboxes that wait for a
+	// worker, MailboxBytes that wait for handlers.
+	Workers, QueuedMailboxes int
+	MailboxBytes             int64
+	Loops                    []LoopStats
+}
+
+// LoopStats are the figures of one event loop.
+type LoopStats struct {
+	Connections int
+	// Blocked connections take no output now.
+	Blocked int
+	// Lag is how late the loop was for its last tick.
+	Lag time.Duration
+}
+
+// Stats returns the server's figures.
+func (s *Server) Stats() Stats {
+	st := Stats{Sockets: make(map[string]int), Drops: make(map[string]uint64),
+		HandlerErrors: s.errors.Load()}
+	for name, n := range *s.namespaces.Load() {
+		st.Sockets[name] = n.Len()
+	}
+	n := s.net.Stats()
+	st.Connections, st.Accepted, st.Upgrades = n.Conns, n.Accepted, n.Upgrades
+	st.Panics = n.Panics + s.panics.Load()
+	st.Workers, st.QueuedMailboxes = n.Workers.Workers, n.Workers.Queued
+	for name, v := range n.Drops {
+		if v > 0 {
+			st.Drops[name] = v
+		}
+	}
+	s.eng.Refusals(st.Drops)
+	for k := range s.dropped {
+		if v := s.dropped[k].Load(); v > 0 {
+			st.Drops[dropNames[k]] = v
+		}
+	}
+	for _, l := range n.Loops {
+		st.MessagesIn += l.FramesIn
+		st.MessagesOut += l.FramesOut
+		st.BytesIn += l.BytesIn
+		st.BytesOut += l.BytesOut
+		st.Loops = append(st.Loops,
+			LoopStats{Connections: l.Conns, Blocked: l.Blocked, Lag: l.Lag})
+	}
+	for i := range s.loops {
+		lp := s.loops[i].Load()
+		if lp == nil {
+			continue
+		}
+		st.Events += uint64(lp.n.eventsIn.Load())
+		st.Acks += uint64(lp.n.acksIn.Load())
+		st.Emits += uint64(lp.n.emits.Load())
+		st.Deliveries += uint64(lp.n.deliveries.Load())
+		st.Rooms += int(lp.n.rooms.Load())
+		st.MailboxBytes += lp.boxBytes.Load()
+	}
+	return st
+}

@@ -1,0 +1,134 @@
+package socketio
+
+import (
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connTotal counts the sessions of all servers of the process.
+var connTotal atomic.Int64
+
+const (
+	// rampSize is the growth in connections worth a release of memory.
+	rampSize = 1_000
+	// rampQuiet is how many looks without growth end a ramp.
+	rampQuiet = 3
+	tuneEvery = time.Second
+	// bigHeap is the live heap from which on a lower percentage pays: below,
+	// twice the live heap is little, and collections would come too often.
+	bigHeap     = 256 << 20
+	bigPercent  = 50
+	heapLiveKey = "/gc/heap/live:bytes"
+)
+
+var tuneMemory sync.Once
+
+// TuneMemory lets this process keep its memory close to what it uses. It
+// changes settings of the whole process, so the application must ask for it,
+// once, before or after the start:
+//
+//   - when a ramp of connections has ended, memory it left behind is
+//     collected and given back to the system, once;
+//   - while the live heap is above 256 MiB, the garbage collector runs at half
+//     its usual distance (GOGC 50), unless GOGC is set in the environment.
+func TuneMemory() {
+	tuneMemory.Do(func() {
+		keep := os.Getenv("GOGC") != ""
+		go func() {
+			var r ramp
+			normal, low := 0, false
+			for range time.Tick(tuneEvery) {
+				if r.look(connTotal.Load()) {
+					debug.FreeOSMemory()
+				}
+				if big := !keep && liveHeap() > bigHeap; big != low {
+					low = big
+					if big {
+						normal = debug.SetGCPercent(bigPercent)
+					} else {
+						debug.SetGCPercent(normal)
+					}
+				}
+			}
+		}()
+	})
+}
+
+func liveHeap() uint64 {
+	s := []metrics.Sample{{Name: heapLiveKey}}
+	metrics.Read(s)
+	if s[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return s[0].Value.Uint64()
+}
+
+// ramp notices the end of a growth in connections.
+type ramp struct {
+	base, peak int64
+	quiet      int
+}
+
+// look takes the number of connections and tells whether a ramp has just
+// ended.
+func (r *ramp) look(n int64) bool {
+	switch {
+	case n > r.peak:
+		r.peak, r.quiet = n, 0
+		return false
+	case n < r.base:
+		// Fewer than at the last release: the next ramp starts lower.
+		r.base = n
+	}
+	if n < r.peak-r.peak/10 {
+		r.peak = n
+	}
+	if r.peak-r.base < rampSize {
+		return false
+	}
+	r.quiet++
+	if r.quiet < rampQuiet {
+		return false
+	}
+	r.base, r.quiet = r.peak, 0
+	return true
+}
+
+// TuneProcessors lets the kernel share the processors between event loops and
+// handlers: GOMAXPROCS becomes at least loops + compute slots + 2. With fewer,
+// a handler that computes makes a loop wait for 10 ms and more, because Go's
+// scheduler has no priorities. loops is what Options.Loops will be; 0 means
+// its default. It changes a setting of the whole process, so the application
+// must ask for it.
+func TuneProcessors(loops int) {
+	if loops < 1 {
+		loops = runtime.NumCPU()
+	}
+	want := loops + cap(computeSlots()) + 2
+	if runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
+	}
+	computing.mu.Lock()
+	computing.asked = true
+	computing.mu.Unlock()
+}
+
+// adviseProcessors warns when handlers share the loops' processors and the
+// application has not said that it knows.
+func adviseProcessors(log *slog.Logger, loops int) {
+	computing.mu.Lock()
+	asked := computing.asked
+	computing.mu.Unlock()
+	if asked || runtime.GOMAXPROCS(0) > loops {
+		return
+	}
+	log.Warn("socketio: handlers that compute will delay the event loops: call "+
+		"socketio.TuneProcessors, or run them through socketio.Compute with SetComputeSlots",
+		"gomaxprocs", runtime.GOMAXPROCS(0), "loops", loops)
+}
