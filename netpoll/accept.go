@@ -63,5 +63,5 @@ func (c *Conn) overloaded() bool {
 	if len(c.loop.urgent) > 0 {
 		c.loop.flushUrgent()
 	}
-	return c.flags&flagDoomed != 0
+	return c.link == nil || c.flags&flagDoomed != 0
 }

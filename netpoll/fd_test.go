@@ -74,8 +74,7 @@ func TestDescriptorExhaustion(t *testing.T) {
 	const connects = 1200
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"=1")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -84,12 +83,12 @@ func TestDescriptorExhaustion(t *testing.T) {
 	defer func() { _ = in.Close(); _ = cmd.Wait() }()
 	dec := json.NewDecoder(out)
 	var rep childReport
-	require.NoError(t, dec.Decode(&rep), stderr.String())
+	require.NoError(t, dec.Decode(&rep))
 	report := func() childReport {
 		var r childReport
 		_, err := in.Write([]byte{'\n'})
 		require.NoError(t, err)
-		require.NoError(t, dec.Decode(&r), stderr.String())
+		require.NoError(t, dec.Decode(&r))
 		return r
 	}
 

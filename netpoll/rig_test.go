@@ -140,8 +140,8 @@ func clientFrame(op ws.OpCode, fin bool, payload []byte) []byte {
 	return ws.MustCompileFrame(f)
 }
 
-// frameSink counts the frames in a server's byte stream without an error path:
-// the tests that need one use a real client.
+// countFrames splits what a client received into frames; it stops at anything
+// that is not a whole one.
 func countFrames(b []byte) (n int, payloads [][]byte) {
 	for len(b) > 0 {
 		h, k, err := parseHeader(b)
@@ -171,3 +171,5 @@ func onLoop(t testing.TB, l *Loop, f func(l *Loop)) {
 	}))
 	<-done
 }
+
+func readOnce(fd int, p []byte) (int, error) { return unix.Read(fd, p) }

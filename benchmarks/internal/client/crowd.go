@@ -1,0 +1,218 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	dialers    = 16
+	perAddress = 5_000 // connections from one source address
+	readSize   = 64 << 10
+)
+
+// Crowd is many connections joined to the namespace "/". Everything is for one
+// goroutine.
+type Crowd struct {
+	// OnPacket is called by Poll with each packet of member i. The packet is
+	// valid until it returns.
+	OnPacket func(i int, packet []byte)
+
+	epfd    int
+	members []member
+	index   map[int32]int // by descriptor
+	events  []unix.EpollEvent
+	buf     []byte
+}
+
+type member struct {
+	fd   int
+	part []byte // the beginning of a frame
+}
+
+// Gather connects n members to addr. Each emits the packet hello, if there is
+// one, and waits for one packet in return. The source addresses are 127.0.1.1
+// and following, so that neither ports nor clients of the usual address are in
+// the way.
+func Gather(addr string, n int, hello string) (*Crowd, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	c := &Crowd{
+		epfd: epfd, index: make(map[int32]int, n), members: make([]member, n),
+		events: make([]unix.EpollEvent, 512), buf: make([]byte, readSize),
+	}
+	for i := range c.members {
+		c.members[i].fd = -1
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, dialers)
+	for d := range dialers {
+		wg.Go(func() {
+			for i := d; i < n && errs[d] == nil; i += dialers {
+				c.members[i], errs[d] = enter(addr, i, hello)
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		c.Close()
+		return nil, err
+	}
+	for i, m := range c.members {
+		c.index[int32(m.fd)] = i
+		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(m.fd)}
+		if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, m.fd, &e); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// enter makes member i: a Client's descriptor without the Client.
+func enter(addr string, i int, hello string) (member, error) {
+	cl, err := Dial(addr, fmt.Sprintf("127.0.1.%d", 1+i/perAddress))
+	if err != nil {
+		return member{fd: -1}, err
+	}
+	if hello != "" {
+		cl.SetDeadline(time.Now().Add(dialTime))
+		if err = cl.Emit(hello); err == nil {
+			_, err = cl.Next()
+		}
+	}
+	m := member{fd: -1}
+	if err == nil {
+		m.fd, err = dup(cl)
+	}
+	if err != nil {
+		cl.Close()
+		return m, err
+	}
+	m.part = append(m.part, cl.buf[cl.r:cl.w]...)
+	// Without SetLinger: the socket lives on in the copy.
+	return m, cl.conn.Close()
+}
+
+func dup(cl *Client) (fd int, err error) {
+	raw, err := cl.conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd = -1
+	if e := raw.Control(func(old uintptr) {
+		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	}); e != nil {
+		err = e
+	}
+	return fd, err
+}
+
+// Len returns the number of members.
+func (c *Crowd) Len() int { return len(c.members) }
+
+// Send writes a frame made by Frame for member i, waiting if need be.
+func (c *Crowd) Send(i int, frame []byte) error {
+	fd := c.members[i].fd
+	for len(frame) > 0 {
+		n, err := unix.Write(fd, frame)
+		switch {
+		case err == unix.EAGAIN:
+			if err := writable(fd); err != nil {
+				return err
+			}
+		case err != nil && err != unix.EINTR:
+			return fmt.Errorf("client: member %d: %w", i, err)
+		case err == nil:
+			frame = frame[n:]
+		}
+	}
+	return nil
+}
+
+func writable(fd int) error {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if _, err := unix.Poll(p, 1000); err != nil && err != unix.EINTR {
+		return err
+	}
+	return nil
+}
+
+// Poll waits at most d for members that can read and handles what they got.
+func (c *Crowd) Poll(d time.Duration) error {
+	n, err := unix.EpollWait(c.epfd, c.events, int(d.Milliseconds()))
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range c.events[:n] {
+		if err := c.read(c.index[e.Fd]); err != nil {
+			return fmt.Errorf("client: member %d: %w", c.index[e.Fd], err)
+		}
+	}
+	return nil
+}
+
+// read does one read of member i; what is left makes epoll report it again.
+func (c *Crowd) read(i int) error {
+	m := &c.members[i]
+	if len(m.part) > len(c.buf)/2 {
+		c.buf = make([]byte, 4*len(m.part))
+	}
+	held := copy(c.buf, m.part)
+	n, err := unix.Read(m.fd, c.buf[held:])
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return nil
+	case err != nil:
+		return err
+	case n == 0:
+		return io.ErrUnexpectedEOF
+	}
+	b := c.buf[:held+n]
+	for {
+		op, payload, n, err := parse(b)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			m.part = append(m.part[:0], b...)
+			return nil
+		}
+		b = b[n:]
+		k, err := classify(op, payload)
+		if err != nil {
+			return err
+		}
+		switch k {
+		case packet:
+			c.OnPacket(i, payload)
+		case heartbeat:
+			if err := c.Send(i, pong); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Close resets all connections.
+func (c *Crowd) Close() {
+	for _, m := range c.members {
+		if m.fd >= 0 {
+			reset := unix.Linger{Onoff: 1}
+			_ = unix.SetsockoptLinger(m.fd, unix.SOL_SOCKET, unix.SO_LINGER, &reset)
+			_ = unix.Close(m.fd)
+		}
+	}
+	c.members = nil
+	_ = unix.Close(c.epfd)
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/throng-server/throng/internal/clientjs"
+	"github.com/throng-server/throng/internal/demo"
+	"github.com/throng-server/throng/socketio"
+)
+
+func newDemo() *cobra.Command {
+	var o socketio.Options
+	var client string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve the demo pages: a chat with rooms and a broadcast",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runDemo(o, client, c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Addr, "listen", "127.0.0.1:5000", "address to serve, host:port")
+	f.StringSliceVar(&o.CORSAllowedOrigins, "cors-allowed-origins", nil,
+		"origins that may connect, scheme://host[:port] or * (default the same host and port)")
+	f.IntVar(&o.Loops, "loops", 0, "event loops (default one a processor)")
+	f.BoolVar(&o.ReusePort, "reuse-port", false, "let other processes serve the address too")
+	f.StringVar(&client, "client", "",
+		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
+	return c
+}
+
+func runDemo(o socketio.Options, clientMode string, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	client, err := clientjs.Open(clientMode)
+	if err != nil {
+		return err
+	}
+	o.ClientFiles = client
+	o.Logger = log
+	srv, err := socketio.NewServer(o)
+	if bad := (*socketio.OptionError)(nil); errors.As(err, &bad) {
+		return fmt.Errorf("%s: %s", flagOf(bad.Field), bad.Reason)
+	} else if err != nil {
+		return &codeError{exitRuntime, err}
+	}
+	demo.Mount(srv)
+	return run(srv, o.Loops, log, func(addr string) {
+		fmt.Fprintf(stderr, "open http://%s (browser client: %s)\n", addr, client.Mode())
+	})
+}
+
+// flagOf names an option of the library as it is called on the command line.
+func flagOf(field string) string {
+	switch field {
+	case "Addr":
+		return "--listen"
+	case "Loops":
+		return "--loops"
+	case "CORSAllowedOrigins":
+		return "--cors-allowed-origins"
+	}
+	return field
+}

@@ -1,0 +1,8 @@
+// Package cli owns the command line of the binary: the commands, the signals,
+// the line printed at boot and the exit codes.
+//
+//	0   ended as asked
+//	1   could not do it: the address is taken, a limit is too low
+//	2   wrong use of the command line
+//	70  the event loops ended without being asked to
+package cli

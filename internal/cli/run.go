@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/throng-server/throng/socketio"
+)
+
+// drainTime bounds a graceful end.
+const drainTime = 10 * time.Second
+
+// errUnasked is the end of the event loops that nobody asked for.
+var errUnasked = errors.New("the event loops ended unasked")
+
+// run serves until a signal: the first TERM or INT ends gracefully within
+// drainTime, the second at once. listening is called with the address.
+func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr string)) error {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	if loops == 0 {
+		loops = runtime.NumCPU() // what the zero Options means
+	}
+	socketio.TuneProcessors(loops)
+	socketio.TuneMemory()
+	if err := srv.Start(); err != nil {
+		return &codeError{exitRuntime, err}
+	}
+	boot(srv, loops, log)
+	listening(srv.Addr().String())
+
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Wait() }()
+	select {
+	case err := <-ended:
+		return &codeError{exitEngine, errors.Join(errUnasked, err)}
+	case s := <-signals:
+		log.Info("shutting down", "signal", s.String(), "within", drainTime)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- srv.Shutdown(ctx) }()
+	select {
+	case s := <-signals:
+		return &codeError{exitRuntime, errors.New("ended at once by a second " + s.String())}
+	case err := <-done:
+		if err != nil {
+			return &codeError{exitRuntime, err}
+		}
+	}
+	log.Info("ended")
+	return nil
+}
+
+// boot logs what bounds this process.
+func boot(srv *socketio.Server, loops int, log *slog.Logger) {
+	attrs := []any{"version", versionString(), "listen", srv.Addr().String(),
+		"loops", loops, "gomaxprocs", runtime.GOMAXPROCS(0)}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
+		attrs = append(attrs, "open_files", limit.Cur)
+	}
+	log.Info("listening", attrs...)
+}

@@ -1,0 +1,136 @@
+# Shared by all scripts: sourced, never run. Leaves the shell in the
+# repository's root with set -euo pipefail.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export DEBIAN_FRONTEND=noninteractive
+logs=tmp/logs
+mkdir -p "$logs"
+
+min_go=1.26
+min_node=20
+
+case $(uname -m) in aarch64 | arm64) go_arch=arm64 node_arch=arm64 ;; *) go_arch=amd64 node_arch=x64 ;; esac
+get_go="curl -fsSL https://go.dev/dl/go1.26.8.linux-$go_arch.tar.gz | sudo tar -C /usr/local -xz && export PATH=/usr/local/go/bin:\$PATH"
+get_node="curl -fsSL https://nodejs.org/dist/v20.20.2/node-v20.20.2-linux-$node_arch.tar.xz | sudo tar -C /usr/local --strip-components=1 -xJ"
+
+# The reason beside each Debian package that a full test run needs.
+debian_packages=(
+	gcc       # go test -race links with cgo
+	libc6-dev # the C headers for it
+	chromium  # the browser tests
+)
+
+say() { printf '%s\n' "$@"; }
+warn() { printf '%s\n' "$@" >&2; }
+die() {
+	warn "$*"
+	exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+root() { [ "$(id -u)" = 0 ]; }
+
+# at_least WANT GOT: is version GOT (1.26.8) not older than WANT (1.26)?
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+go_version() { go env GOVERSION 2>/dev/null | sed 's/^go//; s/[ -].*//'; }
+node_version() { node --version 2>/dev/null | sed 's/^v//'; }
+
+go_ok() { have go && at_least "$min_go" "$(go_version)"; }
+node_ok() { have node && have npm && at_least "$min_node" "$(node_version)"; }
+
+need_go() {
+	go_ok && return
+	warn "Go >= $min_go is needed (found: $(have go && go_version || echo none))."
+	die "Get it:  $get_go"
+}
+
+need_node() {
+	node_ok && return
+	warn "Node.js >= $min_node with npm is needed (found: $(have node && node_version || echo none))."
+	die "Get it:  $get_node"
+}
+
+# chromium_path prints the browser to test with; CHROMIUM names another one.
+chromium_path() {
+	local c
+	for c in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
+		[ -n "$c" ] && command -v "$c" && return
+	done
+	return 1
+}
+
+has_package() {
+	case $1 in
+	gcc) have gcc ;;
+	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
+	chromium) chromium_path >/dev/null ;;
+	*) dpkg -s "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# lacking prints the Debian packages that are not here, on one line.
+lacking() {
+	local p out=()
+	for p in "${debian_packages[@]}"; do has_package "$p" || out+=("$p"); done
+	echo "${out[*]}"
+}
+
+# install_packages PACKAGE...: root on Debian only. policy-rc.d forbids every
+# service to start; apt's own words are shown only when it fails.
+install_packages() {
+	local log=$logs/apt.log policy=/usr/sbin/policy-rc.d made= rc=0
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
+	fi
+	say "installing Debian packages: $*"
+	: >"$log"
+	apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
+		{ apt-get update >>"$log" 2>&1 </dev/null &&
+			apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; } || rc=$?
+	[ -z "$made" ] || rm -f "$policy"
+	[ $rc = 0 ] || tail -n 40 "$log" >&2
+	return $rc
+}
+
+# npm_ci DIR: installs what the lock file in DIR says, unless it is there.
+npm_ci() {
+	local dir=$1 log=$logs/npm-${1//\//-}.log
+	local mark=$dir/node_modules/.package-lock.json
+	[ "$mark" -nt "$dir/package-lock.json" ] && [ "$mark" -nt "$dir/package.json" ] && return
+	say "installing npm packages of $dir"
+	(cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 </dev/null || {
+		tail -n 20 "$log" >&2
+		return 1
+	}
+	touch "$mark"
+}
+
+# client_files copies the official browser client to where the server looks
+# for it; without npm it does nothing and the server redirects to the CDN.
+client_files() {
+	local dir=internal/clientjs
+	if ! node_ok; then
+		rm -rf $dir/dist
+		return 1
+	fi
+	npm_ci $dir || return 1
+	mkdir -p $dir/dist
+	cp -u $dir/node_modules/socket.io-client/dist/socket.io*.js* $dir/dist/
+}
+
+version() { git describe --tags --always --dirty 2>/dev/null || echo unknown; }
+
+# build_binary [GO BUILD FLAG...]: bin/throng, static, with the browser client
+# inside when npm is there to fetch it.
+build_binary() {
+	local tags=
+	if client_files; then
+		tags=clientjs
+	else
+		warn "no npm: the browser client is not embedded, pages load it from cdn.socket.io"
+	fi
+	CGO_ENABLED=0 go build -trimpath -tags "$tags" "$@" \
+		-ldflags "-s -w -X github.com/throng-server/throng/internal/cli.version=$(version)" \
+		-o bin/throng ./cmd/throng
+}

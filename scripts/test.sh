@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Everything, in stages, each with its time: vet, Go tests with the race
+# detector, allocation tests without it, official clients, Chromium. Installs
+# what it lacks; exits 2 and names what it could not run when it may not.
+. "$(dirname "$0")/lib.sh"
+need_go
+need_node
+
+started=$SECONDS
+failed=() skipped=() times=()
+
+packages=$(lacking)
+if [ -n "$packages" ]; then
+	# shellcheck disable=SC2086
+	if root && have apt-get; then
+		install_packages $packages || warn "apt-get could not install: $packages"
+	else
+		say "not root, so not installed; a full run needs:"
+		say "  sudo apt-get update && sudo apt-get install -y --no-install-recommends $packages"
+	fi
+fi
+
+stage() {
+	local name=$1 from=$SECONDS rc=0
+	shift
+	say "" "== $name"
+	"$@" </dev/null || rc=$?
+	times+=("$name $((SECONDS - from))s")
+	[ $rc = 0 ] || failed+=("$name")
+	say "== $name: $([ $rc = 0 ] && echo ok || echo FAILED) in $((SECONDS - from))s"
+}
+skip() {
+	skipped+=("$1")
+	warn "== $1: NOT RUN: $2"
+}
+
+race_tests() { go test -race -timeout 4m ./...; }
+
+# Tests in files built without -race only: the race detector allocates itself.
+norace_tests() {
+	local files names dirs
+	files=$(git grep -lE --untracked '^//go:build .*!race' -- '*_test.go') || return 0
+	names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $files | sort -u | paste -sd '|')
+	dirs=$(dirname $files | sort -u | sed 's|^|./|')
+	[ -n "$names" ] || return 0
+	# shellcheck disable=SC2086
+	go test -count 1 -run "^($names)\$" $dirs
+}
+
+stage "go vet" go vet ./...
+if have gcc && [ -e /usr/include/stdlib.h ]; then
+	stage "go test -race" race_tests
+else
+	skip "go test -race" "no C compiler"
+	stage "go test" go test -timeout 4m ./...
+fi
+stage "allocation tests" norace_tests
+stage "official clients" scripts/e2e.sh client
+if chromium_path >/dev/null; then
+	stage "Chromium" scripts/e2e.sh browser
+else
+	skip "Chromium" "no browser"
+fi
+
+say ""
+printf 'time: %s\n' "$(printf '%s, ' "${times[@]}")total $((SECONDS - started))s"
+if [ ${#failed[@]} -gt 0 ]; then
+	die "make test: FAILED: $(printf '%s; ' "${failed[@]}")"
+fi
+if [ ${#skipped[@]} -gt 0 ]; then
+	warn "make test: passed, but NOT RUN: $(printf '%s; ' "${skipped[@]}")"
+	exit 2
+fi
+say "make test: all passed"
