@@ -1,6 +1,7 @@
 package netpoll
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -82,7 +83,7 @@ func newHandover(handler http.Handler, log *slog.Logger, addr net.Addr) *handove
 
 // give hands a connection over: fd is a duplicate of its descriptor that
 // belongs to h from now on, in non-blocking mode; prefix holds the bytes read
-// from it so far, from the head of the request on, and belongs to h too. The caller
+// from it so far, from the head of the request on, and is copied. The caller
 // closes its own descriptor without shutdown(2). give does not block; what
 // fails is logged and closes fd.
 func (h *handover) give(fd int, prefix []byte) {
@@ -95,7 +96,7 @@ func (h *handover) give(fd int, prefix []byte) {
 	h.pending++
 	h.entering.Add(1)
 	h.mu.Unlock()
-	go h.enter(fd, prefix)
+	go h.enter(fd, bytes.Clone(prefix))
 }
 
 // enter makes a net.Conn of fd and queues it for the server.

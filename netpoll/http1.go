@@ -148,9 +148,8 @@ func (c *Conn) handOver(r *Request, rest []byte) {
 		c.refuse(503, "out of descriptors")
 		return
 	}
-	prefix := make([]byte, 0, len(r.Raw)+len(rest))
-	prefix = append(append(prefix, r.Raw...), rest...)
+	l.scratch = append(append(l.scratch[:0], r.Raw...), rest...)
 	l.srv.handed.Add(1)
-	l.srv.hand.give(fd, prefix)
+	l.srv.hand.give(fd, l.scratch)
 	c.Abort(ErrHandedOver)
 }
