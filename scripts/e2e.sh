@@ -6,7 +6,7 @@
 need_go
 need_node
 what=${1:-all}
-opts=(--test --test-concurrency=2 --test-reporter="${REPORTER:-spec}")
+opts=(--test --test-concurrency=2 --test-timeout=120000 --test-reporter="${REPORTER:-spec}")
 [ -z "${ONLY:-}" ] || opts+=(--test-name-pattern "$ONLY")
 
 npm_ci e2e || die "e2e: npm could not install the official clients (see above)"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What takes longer than a coffee: make test, then the Go tests again several
-# times in random order, then a longer fuzz. THRONG_LONG=1 lets tests do more.
+# times in random order and with the build tag long (full sizes, times
+# asserted), then a longer fuzz.
 . "$(dirname "$0")/lib.sh"
-export THRONG_LONG=1
 scripts/test.sh
 go test -race -count "${COUNT:-5}" -shuffle on -timeout 60m ./... </dev/null
+go test -tags long -timeout 60m ./... </dev/null
 FUZZTIME=${FUZZTIME:-2m} scripts/fuzz.sh

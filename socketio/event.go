@@ -140,12 +140,16 @@ func newEvent(s *Socket, pk *sio.Packet, atts [][]byte, size int) *Event {
 	buf = append(buf, pk.Args...)
 	e.args = buf[len(e.text):]
 	e.s, e.atts, e.id, e.wants, e.size = s, atts, pk.ID, pk.HasID, int32(size)
-	e.node.Init(e)
+	e.node.Init((*eventJob)(e))
 	return e
 }
 
-// Run runs the handlers of an event, on a worker.
-func (e *Event) Run() {
+// eventJob is an event as its mailbox sees it.
+type eventJob Event
+
+// Run runs the handlers, on a worker.
+func (j *eventJob) Run() {
+	e := (*Event)(j)
 	defer e.done() // also when a handler ends its goroutine
 	if s := e.s; !s.is(stQuit) {
 		s.dispatch(e, s.ns.reg.load(), s.own())

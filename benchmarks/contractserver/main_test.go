@@ -24,9 +24,9 @@ func (c client) send(text string) {
 
 func (c client) next() string {
 	c.t.Helper()
-	f, err := ws.ReadFrame(c)
+	b, _, err := wsutil.ReadServerData(c)
 	require.NoError(c.t, err)
-	return string(f.Payload)
+	return string(b)
 }
 
 func TestContract(t *testing.T) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, event, use, wait } from "../lib/throng.js";
+import { ask, event, Server, use, wait } from "../lib/throng.js";
 
-const ctx = use("-ping-interval", "300ms", "-ping-timeout", "200ms", "-connect-timeout", "500ms");
+const ctx = use("-ping-interval", "300ms", "-ping-timeout", "1500ms");
 
 describe("the heartbeat", () => {
   test("keeps an idle connection over many intervals", async () => {
@@ -13,14 +13,14 @@ describe("the heartbeat", () => {
     s.on("disconnect", (reason) => { lost = reason; });
     await wait(2500);
     assert.equal(lost, null);
-    assert.ok(pings.length >= 5 && pings.length <= 9, `${pings.length} pings in 2.5 s of 300 ms`);
+    assert.ok(pings.length >= 4 && pings.length <= 9, `${pings.length} pings in 2.5 s of 300 ms`);
     assert.equal(await ask(s, "echo-ack", "alive"), "alive");
   });
 
   test("tells the client its times", async () => {
     const s = await ctx.server.connect();
     assert.equal(s.io.engine._pingInterval ?? s.io.engine.pingInterval, 300);
-    assert.equal(s.io.engine._pingTimeout ?? s.io.engine.pingTimeout, 200);
+    assert.equal(s.io.engine._pingTimeout ?? s.io.engine.pingTimeout, 1500);
   });
 
   test("ends a connection whose client stopped answering: ping timeout", async () => {
@@ -31,7 +31,7 @@ describe("the heartbeat", () => {
     const bye = await ctx.server.goodbye(id);
     assert.equal(bye.disconnect.reason, "ping timeout");
     const took = Date.now() - from;
-    assert.ok(took >= 200 && took < 2000, `${took} ms`);
+    assert.ok(took >= 1400 && took < 4500, `${took} ms`);
     s.io.engine.transport.ws._socket.destroy();
   });
 
@@ -50,17 +50,21 @@ describe("the heartbeat", () => {
     const s = await ctx.server.connect();
     let lost = null;
     s.on("disconnect", (reason) => { lost = reason; });
-    await ask(s, "hold", 1500);
+    await ask(s, "hold", 2500);
     assert.equal(lost, null);
   });
 });
 
 test("a connection that joins no namespace is closed after the connect timeout", async () => {
-  const s = ctx.server.client("/", { autoConnect: false });
-  const manager = s.io;
-  await new Promise((resolve, reject) => manager.open((err) => (err ? reject(err) : resolve())));
-  const from = Date.now();
-  await new Promise((r) => manager.once("close", r));
-  const took = Date.now() - from;
-  assert.ok(took >= 300 && took < 3000, `${took} ms`);
+  const server = await Server.start("-connect-timeout", "500ms");
+  try {
+    const manager = server.client("/", { autoConnect: false }).io;
+    await new Promise((resolve, reject) => manager.open((err) => (err ? reject(err) : resolve())));
+    const from = Date.now();
+    await new Promise((r) => manager.once("close", r));
+    const took = Date.now() - from;
+    assert.ok(took >= 300 && took < 5000, `${took} ms`);
+  } finally {
+    await server.stop();
+  }
 });

@@ -78,11 +78,21 @@ export function use(...flags) {
   return holder;
 }
 
-export function connected(socket) {
+// Resolves when socket is connected; the first refusal or loss is an error.
+export function connected(socket, ms = 10000) {
   if (socket.connected) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("connect_error", reject);
+    const done = (f, v) => {
+      clearTimeout(timer);
+      socket.off("connect", yes);
+      socket.off("connect_error", no);
+      f(v);
+    };
+    const yes = () => done(resolve);
+    const no = (err) => done(reject, err);
+    const timer = setTimeout(() => no(new Error(`not connected within ${ms} ms`)), ms);
+    socket.on("connect", yes);
+    socket.on("connect_error", no);
   });
 }
 

@@ -246,7 +246,10 @@ func (b *buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 
 func next(t *testing.T, c net.Conn) string {
 	t.Helper()
-	f, err := ws.ReadFrame(c)
+	h, err := ws.ReadHeader(c)
+	require.NoError(t, err)
+	f := ws.Frame{Header: h, Payload: make([]byte, h.Length)}
+	_, err = io.ReadFull(c, f.Payload)
 	require.NoError(t, err)
 	if f.Header.OpCode == ws.OpClose {
 		code, reason := ws.ParseCloseFrameData(f.Payload)

@@ -151,7 +151,7 @@ type spaced struct{ text string }
 
 func (s spaced) MarshalJSON() ([]byte, error) { return []byte(s.text), nil }
 
-type onPointer struct{ n int }
+type onPointer struct{}
 
 func (p *onPointer) MarshalJSON() ([]byte, error) { return []byte(`"pointer"`), nil }
 

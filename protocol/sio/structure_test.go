@@ -36,6 +36,7 @@ type (
 		Exported `json:"exp"`
 		Tagged   string `json:"t,omitempty"`
 		Skip     string `json:"-"`
+		//lint:ignore SA5008 odd tags are what is tested
 		Dash     string `json:"-,"`
 		Zero     moment `json:",omitzero"`
 		Num      int    `json:"num,string"`
@@ -44,6 +45,7 @@ type (
 		Flag     bool   `json:",string"`
 		List     []int  `json:"list,omitempty"`
 		Any      any    `json:"any"`
+		//lint:ignore SA5008 odd tags are what is tested
 		Bad      int    `json:"bad\"name"`
 		Odd      int    `json:"a<b&c"`
 		Text     text   `json:"text,omitempty,string"`
@@ -84,6 +86,7 @@ type (
 	}
 	unexportedTag struct {
 		base `json:"b"`
+		//lint:ignore U1000 encoding must not see it
 		text `json:"gone"`
 	}
 	marshalerQuoted struct {
