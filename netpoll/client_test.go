@@ -23,7 +23,12 @@ type wsClient struct {
 // that a client that does not read is noticed early.
 func connect(t testing.TB, s *Server, rcvbuf int) *wsClient {
 	t.Helper()
-	c, err := net.Dial("tcp", s.Addr().String())
+	return connectBy(t, s, &net.Dialer{}, rcvbuf)
+}
+
+func connectBy(t testing.TB, s *Server, d *net.Dialer, rcvbuf int) *wsClient {
+	t.Helper()
+	c, err := d.Dial("tcp", s.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	require.NoError(t, c.SetDeadline(time.Now().Add(60*time.Second)))

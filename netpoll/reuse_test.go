@@ -9,11 +9,13 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // What is still known of a closed connection must not reach the stranger who
@@ -39,8 +41,9 @@ func TestClosedConnReachesNoStranger(t *testing.T) {
 		_ = first.Close()
 		var strangers []*wsClient
 		for reused := false; !reused; {
-			require.Less(t, len(strangers), 400, "no descriptor is used again")
-			strangers = append(strangers, connect(t, s, 0))
+			require.Less(t, len(strangers), 50, "no descriptor is used again")
+			c := connectLeaving(t, s, int(fd))
+			strangers = append(strangers, c)
 			reused = (<-up).fd == fd
 		}
 		for range 100 {
@@ -66,6 +69,26 @@ func TestClosedConnReachesNoStranger(t *testing.T) {
 		}
 	}
 	eventually(t, "all to close", func() bool { return s.Stats().Conns == 0 })
+}
+
+// connectLeaving connects so that fd is the lowest free descriptor when the
+// server accepts: it is held until the client's own socket has got another.
+func connectLeaving(t *testing.T, s *Server, fd int) *wsClient {
+	var held []int
+	for last := -1; last < fd; {
+		var err error
+		last, err = unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		require.NoError(t, err)
+		held = append(held, last)
+	}
+	d := &net.Dialer{Control: func(string, string, syscall.RawConn) error {
+		return unix.Close(held[len(held)-1])
+	}}
+	c := connectBy(t, s, d, 0)
+	for _, h := range held[:len(held)-1] {
+		_ = unix.Close(h)
+	}
+	return c
 }
 
 // Closing from wherever user code runs: Closed comes once, nothing breaks.
@@ -163,6 +186,17 @@ func TestReentrantClose(t *testing.T) {
 	}
 }
 
+// Abort ends TCP without the client's help.
+func TestAbortClosesAtOnce(t *testing.T) {
+	h := &echoHandler{message: func(p *echoPeer, _ ws.OpCode, _ []byte, _ bool) { p.Abort(nil) }}
+	s := startEcho(t, Options{Loops: 1, CloseTimeout: time.Hour}, h)
+	c := connect(t, s, 0)
+	c.send(ws.OpText, []byte("x"))
+	_, err := c.br.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+	require.Zero(t, s.Stats().Conns)
+}
+
 // requireEmpty checks that a loop without connections holds nothing.
 func (r *rig) requireEmpty() { r.t.Helper(); requireEmpty(r.t, r.l) }
 
@@ -223,10 +257,11 @@ func TestRandomLifecyclesLeaveNothing(t *testing.T) {
 	require.Equal(t, uint64(total), st.Accepted)
 	require.Equal(t, int64(total), h.closes.Load(), "Closed once each")
 	require.Zero(t, st.Panics)
-	for _, l := range s.Loops() {
-		onLoop(t, l, func(l *Loop) { requireEmpty(t, l) })
-	}
+	loops := s.Loops()
 	shutdown(t, s)
+	for _, l := range loops {
+		requireEmpty(t, l)
+	}
 	// Eventually runs its condition on a goroutine of its own.
 	eventually(t, "goroutines to end", func() bool { return countGoroutines() <= goroutines+1 })
 	eventually(t, "descriptors to be closed", func() bool { return countFDs(t) <= fds })

@@ -38,6 +38,7 @@ type fakeLink struct {
 	ctx       any
 	outbound  []byte // what gnet would hold back
 	closed    bool
+	buf       []byte // of read
 }
 
 func (f *fakeLink) SetContext(v any)          { f.ctx = v }
@@ -55,12 +56,6 @@ func (f *fakeLink) Write(p []byte) (int, error) {
 		f.outbound = append(f.outbound, p...)
 	}
 	return len(p), nil
-}
-
-// drain writes what is held back, as gnet does when the socket is writable.
-func (f *fakeLink) drain() {
-	n, _ := send(int32(f.fd), f.outbound)
-	f.outbound = f.outbound[n:]
 }
 
 type fakeEventLoop struct{ gnet.EventLoop }
@@ -120,13 +115,15 @@ func (r *rig) turns() {
 // read takes what the client has received so far.
 func (f *fakeLink) read() []byte {
 	var got []byte
-	buf := make([]byte, 64<<10)
+	if f.buf == nil {
+		f.buf = make([]byte, 64<<10)
+	}
 	for {
-		n, err := unix.Read(f.far, buf)
+		n, err := unix.Read(f.far, f.buf)
 		if n <= 0 || err != nil {
 			return got
 		}
-		got = append(got, buf[:n]...)
+		got = append(got, f.buf[:n]...)
 	}
 }
 
@@ -160,7 +157,8 @@ type taskFunc func(l *Loop) bool
 
 func (f taskFunc) Run(l *Loop) bool { return f(l) }
 
-// onLoop runs f on l and waits for it.
+// onLoop runs f on l and waits for it. f must not end its goroutine, as
+// require does.
 func onLoop(t testing.TB, l *Loop, f func(l *Loop)) {
 	t.Helper()
 	done := make(chan struct{})

@@ -81,10 +81,11 @@ func TestShutdownEndsEverything(t *testing.T) {
 	var reasons sync.Map
 	h, up := conns()
 	h.closed = func(_ *echoPeer, err error) { reasons.Store(fmt.Sprint(err), true) }
-	gate := make(chan struct{})
+	gate, begun := make(chan struct{}), make(chan struct{})
 	s := startEcho(t, Options{Loops: 2, CloseTimeout: 200 * time.Millisecond,
 		MaxPendingBytes: 16 << 20,
 		HTTP: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(begun)
 			<-gate
 			_, _ = io.WriteString(w, "late but whole")
 		})}, h)
@@ -105,7 +106,9 @@ func TestShutdownEndsEverything(t *testing.T) {
 	require.NoError(t, err)
 	defer std.Close()
 	_, _ = io.WriteString(std, "GET /std HTTP/1.1\r\nHost: a\r\n\r\n")
-	eventually(t, "the hand-over", func() bool { return s.Stats().HTTPConns == 1 })
+	<-begun
+	eventually(t, "all to be accepted", func() bool { return s.Stats().Accepted == 5 })
+	require.Equal(t, 1, s.Stats().HTTPConns)
 
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(context.Background()) }()

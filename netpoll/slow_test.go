@@ -68,7 +68,7 @@ func TestStuckClientIsBoundedAndClosed(t *testing.T) {
 		})
 		got.Wait()
 	}
-	require.Error(t, cause.Load().(error), "the stuck client is told apart")
+	require.NotNil(t, cause.Load(), "the stuck client is told apart")
 	require.Equal(t, uint64(1), s.Stats().Drops["slow_consumer"])
 	require.Equal(t, readers, s.Stats().Conns)
 	require.LessOrEqual(t, most, limit+perRound*(size+4), "pending output")
@@ -103,11 +103,11 @@ func TestSlowClientThatResumesLosesNothing(t *testing.T) {
 	}
 	eventually(t, "the socket to fill", func() bool { return s.Stats().Loops[0].Blocked == 1 })
 	look()
-	onLoop(t, p.Loop(), func(*Loop) {
-		_, n := p.Pending()
-		require.Greater(t, n, big/2, "all but the first bytes wait on our list")
-		require.False(t, p.Writable())
-	})
+	var waiting int
+	var writable bool
+	onLoop(t, p.Loop(), func(*Loop) { _, waiting = p.Pending(); writable = p.Writable() })
+	require.Greater(t, waiting, big/2, "all but the first bytes wait on our list")
+	require.False(t, writable)
 	got := crc32.NewIEEE()
 	for i := range small {
 		_, b := c.next()
@@ -151,20 +151,38 @@ func TestBurstDoesNotCloseAHealthyClient(t *testing.T) {
 	}
 }
 
-// The same from Message: no task comes along to make room.
-func TestBurstFromMessageComesToRest(t *testing.T) {
-	h := &echoHandler{message: func(p *echoPeer, op ws.OpCode, b []byte, _ bool) {
-		for range DefaultMaxPendingFrames * 3 / 4 {
-			p.Send(NewMsg(op, b))
+// The same from outside of tasks: no task comes along to make room.
+func TestBurstWithoutATaskComesToRest(t *testing.T) {
+	const burst = DefaultMaxPendingFrames * 3 / 4
+	fill := func(p *echoPeer) {
+		for i := range burst {
+			p.Send(number(i))
 		}
-	}}
-	r := newRig(t, Options{}, h)
-	p, f := r.openWS()
-	p.traffic(clientFrame(ws.OpText, true, []byte("x")))
-	r.turns() // fails when the loop spins
-	n, _ := countFrames(f.read())
-	require.Equal(t, DefaultMaxPendingFrames*3/4, n)
-	require.False(t, r.l.Spent() || r.l.urgent != nil && len(r.l.urgent) > 0)
+	}
+	h := &echoHandler{
+		message: func(p *echoPeer, _ ws.OpCode, _ []byte, _ bool) { fill(p) },
+		timer:   fill,
+	}
+	for from, provoke := range map[string]func(*rig, *echoPeer){
+		"Message": func(_ *rig, p *echoPeer) {
+			p.traffic(clientFrame(ws.OpText, true, []byte("x")))
+		},
+		"Timer": func(r *rig, p *echoPeer) {
+			p.SetTimer(1)
+			r.l.ticks.Store(1)
+		},
+	} {
+		t.Run(from, func(t *testing.T) {
+			r := newRig(t, Options{}, h)
+			p, f := r.openWS()
+			provoke(r, p)
+			r.turns() // fails when the loop spins
+			n, _ := countFrames(f.read())
+			require.Equal(t, burst, n)
+			require.Empty(t, r.l.urgent)
+			require.False(t, r.l.Spent())
+		})
+	}
 }
 
 // A few bytes that ask for many: one read is not worked off to its end when

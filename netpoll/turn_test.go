@@ -138,19 +138,15 @@ func TestReadsAreNotStarvedByFanOut(t *testing.T) {
 	require.Less(t, turns, cap, "the fan-out went on without reads in between")
 }
 
-// The flush has a budget too, and broadcasts keep their share of it.
+// The flush has a budget too; direct messages cannot use all of it when
+// broadcasts wait.
 func TestFlushStopsAtItsBudget(t *testing.T) {
 	const members = 4 * clockEvery
 	r := newRig(t, Options{TurnBudget: 1}, &echoHandler{})
-	var direct, bulk []*fakeLink
-	m := number(1)
-	for range members {
-		p, f := r.openWS()
-		p.Send(m)
-		direct = append(direct, f)
-		p, f = r.openWS()
-		p.SendBulk(m)
-		bulk = append(bulk, f)
+	links := make([]*fakeLink, 2*members)
+	peers := make([]*echoPeer, 2*members)
+	for i := range links {
+		peers[i], links[i] = r.openWS()
 	}
 	count := func(fs []*fakeLink) (n int) {
 		for _, f := range fs {
@@ -159,22 +155,24 @@ func TestFlushStopsAtItsBudget(t *testing.T) {
 		}
 		return n
 	}
-	// openWS has done turns: the first of each kind have left meanwhile.
-	d, b := count(direct), count(bulk)
+	r.l.Post(taskFunc(func(*Loop) bool {
+		for i, p := range peers {
+			if i < members {
+				p.Send(number(1))
+			} else {
+				p.SendBulk(number(1))
+			}
+		}
+		return false
+	}))
+	direct, bulk := links[:members], links[members:]
 	r.l.turn()
-	gotD, gotB := count(direct), count(bulk)
-	require.LessOrEqual(t, gotD, 2*clockEvery)
-	require.LessOrEqual(t, gotB, clockEvery)
-	if d+gotD < members {
-		require.Positive(t, gotD, "direct messages must move in every turn")
-	}
-	if b+gotB < members {
-		require.Positive(t, gotB, "broadcasts must move in every turn")
-		require.True(t, r.l.armed.Load(), "the rest needs a turn")
-	}
+	require.Equal(t, 2*clockEvery, count(direct), "direct ones, before and after the broadcasts")
+	require.Equal(t, clockEvery, count(bulk), "broadcasts have their share")
+	require.True(t, r.l.armed.Load(), "the rest needs a turn")
 	r.turns()
-	require.Equal(t, members, d+gotD+count(direct))
-	require.Equal(t, members, b+gotB+count(bulk))
+	require.Equal(t, members-2*clockEvery, count(direct))
+	require.Equal(t, members-clockEvery, count(bulk))
 }
 
 // Direct messages leave before broadcasts that were queued earlier, unless it
@@ -201,6 +199,40 @@ func TestDirectGoesBeforeBulk(t *testing.T) {
 	require.Equal(t, []byte{0, 0, 0, 2}, got[1])
 	n, _ = countFrames(fs[len(fs)-2].read())
 	require.Zero(t, n, "another broadcast waits")
+}
+
+// The order of the writes is seen by a direct one that fails: no broadcast has
+// left before it.
+func TestDirectIsWrittenFirst(t *testing.T) {
+	var bulk []*fakeLink
+	before := -1
+	h := &echoHandler{closed: func(*echoPeer, error) {
+		if before < 0 {
+			before = 0
+			for _, f := range bulk {
+				before += len(f.read())
+			}
+		}
+	}}
+	r := newRig(t, Options{}, h)
+	var ps []*echoPeer
+	for range 5 {
+		p, f := r.openWS()
+		ps, bulk = append(ps, p), append(bulk, f)
+	}
+	broken, f := r.openWS()
+	require.NoError(t, unix.Shutdown(f.far, unix.SHUT_RDWR))
+	r.l.Post(taskFunc(func(*Loop) bool {
+		for _, p := range ps {
+			p.SendBulk(number(1))
+		}
+		broken.Send(number(2))
+		return false
+	}))
+	r.turns()
+	require.Zero(t, before, "bytes of broadcasts written before the direct message")
+	n, _ := countFrames(bulk[0].read())
+	require.Equal(t, 1, n)
 }
 
 // Whatever mix of priorities is used, a connection gets it in order.
