@@ -40,7 +40,7 @@ type handover struct {
 	log *slog.Logger
 	// served is closed when the server's accept loop has ended.
 	served chan struct{}
-	// entering counts connections on the way to the listener.
+	// entering counts connections whose first request no handler has yet.
 	entering sync.WaitGroup
 
 	mu     sync.Mutex
@@ -66,7 +66,8 @@ func newHandover(handler http.Handler, log *slog.Logger, addr net.Addr) *handove
 		open:   make(map[net.Conn]struct{}),
 	}
 	h.srv = &http.Server{
-		Handler:           handler,
+		Handler:           beginning{handler},
+		ConnContext:       withReplay,
 		ReadHeaderTimeout: handoverHeadTimeout,
 		IdleTimeout:       handoverIdleTimeout,
 		MaxHeaderBytes:    handoverHeadBytes,
@@ -101,7 +102,6 @@ func (h *handover) give(fd int, prefix []byte) {
 
 // enter makes a net.Conn of fd and queues it for the server.
 func (h *handover) enter(fd int, prefix []byte) {
-	defer h.entering.Done()
 	c, err := fileConn(fd)
 	h.mu.Lock()
 	h.pending--
@@ -114,6 +114,7 @@ func (h *handover) enter(fd int, prefix []byte) {
 		} else {
 			_ = c.Close()
 		}
+		h.entering.Done()
 		return
 	}
 	rc := h.wrap(c, prefix)
@@ -139,7 +140,7 @@ func fileConn(fd int) (net.Conn, error) {
 
 // wrap makes c deliver prefix first and report its end to h.
 func (h *handover) wrap(c net.Conn, prefix []byte) net.Conn {
-	rc := &replayConn{Conn: c, prefix: prefix}
+	rc := &replayConn{Conn: c, prefix: prefix, began: sync.OnceFunc(h.entering.Done)}
 	if tc, ok := c.(*net.TCPConn); ok {
 		t := &replayTCP{TCPConn: tc, replay: rc}
 		rc.closed = func() { h.forget(t) }
@@ -170,9 +171,17 @@ func (h *handover) shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
-	// What was given before still gets its answer: Shutdown would turn a
-	// connection in the listener's queue away.
-	h.entering.Wait()
+	// What was given before still gets its answer: once Shutdown has begun,
+	// net/http drops a connection whose handler has not.
+	begun := make(chan struct{})
+	go func() {
+		h.entering.Wait()
+		close(begun)
+	}()
+	select {
+	case <-begun:
+	case <-ctx.Done():
+	}
 	err := h.srv.Shutdown(ctx)
 	_ = h.srv.Close()
 	<-h.served
@@ -222,6 +231,8 @@ type replayConn struct {
 	prefix []byte
 	once   sync.Once
 	closed func()
+	// began counts the connection off handover.entering, once.
+	began func()
 }
 
 // Read implements net.Conn.
@@ -239,8 +250,33 @@ func (c *replayConn) Read(p []byte) (int, error) {
 // Close implements net.Conn.
 func (c *replayConn) Close() error {
 	err := c.Conn.Close()
+	c.began()
 	c.once.Do(c.closed)
 	return err
+}
+
+type replayKey struct{}
+
+// withReplay lets a request find the connection it came on.
+func withReplay(ctx context.Context, c net.Conn) context.Context {
+	switch c := c.(type) {
+	case *replayTCP:
+		return context.WithValue(ctx, replayKey{}, c.replay)
+	case *replayConn:
+		return context.WithValue(ctx, replayKey{}, c)
+	}
+	return ctx
+}
+
+// beginning tells a connection that a handler has its request.
+type beginning struct{ http.Handler }
+
+// ServeHTTP implements http.Handler.
+func (b beginning) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c, ok := r.Context().Value(replayKey{}).(*replayConn); ok {
+		c.began()
+	}
+	b.Handler.ServeHTTP(w, r)
 }
 
 // replayTCP keeps what net/http and handlers look for in a *net.TCPConn:

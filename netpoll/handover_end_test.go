@@ -141,3 +141,32 @@ func (s *safeBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
+
+// A request that was handed over before Shutdown is answered, however close.
+func TestHandoverJustBeforeShutdown(t *testing.T) {
+	for range 20 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		h := newHandover(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "answer")
+		}), slog.New(slog.DiscardHandler), l.Addr())
+		c, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		s, err := l.Accept()
+		require.NoError(t, err)
+		f, err := s.(*net.TCPConn).File()
+		require.NoError(t, err)
+		fd, err := unix.Dup(int(f.Fd()))
+		require.NoError(t, err)
+		require.NoError(t, unix.SetNonblock(fd, true))
+		_ = f.Close()
+		_ = s.Close()
+		h.give(fd, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+		require.NoError(t, h.shutdown(context.Background()))
+		b, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Contains(t, string(b), "answer")
+		_ = c.Close()
+		_ = l.Close()
+	}
+}
