@@ -8,8 +8,10 @@ type Handler interface {
 	// StartLoop runs once on each loop before its first connection; a place
 	// to set Loop.App.
 	StartLoop(l *Loop)
-	// Open returns the object for a new TCP connection. Its NetConn is the
-	// Conn embedded in it, zero until Open returns.
+	// Open returns the object for a new TCP connection, a new one each time:
+	// what is still queued for a closed connection must not find its object
+	// alive again. Its NetConn is the Conn embedded in it, zero until Open
+	// returns.
 	Open(l *Loop) Peer
 	// Request decides about a complete request head. r and all its slices
 	// are valid until Request returns, or Peer.Upgraded for an upgrade.
