@@ -40,7 +40,8 @@ type handover struct {
 	log *slog.Logger
 	// served is closed when the server's accept loop has ended.
 	served chan struct{}
-	// entering counts connections whose first request no handler has yet.
+	// entering counts connections on the way to the listener and those whose
+	// first request no handler has yet.
 	entering sync.WaitGroup
 
 	mu     sync.Mutex
@@ -102,6 +103,7 @@ func (h *handover) give(fd int, prefix []byte) {
 
 // enter makes a net.Conn of fd and queues it for the server.
 func (h *handover) enter(fd int, prefix []byte) {
+	defer h.entering.Done()
 	c, err := fileConn(fd)
 	h.mu.Lock()
 	h.pending--
@@ -114,7 +116,6 @@ func (h *handover) enter(fd int, prefix []byte) {
 		} else {
 			_ = c.Close()
 		}
-		h.entering.Done()
 		return
 	}
 	rc := h.wrap(c, prefix)
@@ -138,8 +139,10 @@ func fileConn(fd int) (net.Conn, error) {
 	return net.FileConn(f)
 }
 
-// wrap makes c deliver prefix first and report its end to h.
+// wrap makes c deliver prefix first and report its first handler and its end
+// to h.
 func (h *handover) wrap(c net.Conn, prefix []byte) net.Conn {
+	h.entering.Add(1)
 	rc := &replayConn{Conn: c, prefix: prefix, began: sync.OnceFunc(h.entering.Done)}
 	if tc, ok := c.(*net.TCPConn); ok {
 		t := &replayTCP{TCPConn: tc, replay: rc}

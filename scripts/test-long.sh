@@ -5,5 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 scripts/test.sh
 go test -race -count "${COUNT:-5}" -shuffle on -timeout 60m ./... </dev/null
-go test -tags long -timeout 60m ./... </dev/null
+# One package at a time: some measure.
+go test -tags long -p 1 -count 1 -timeout 60m ./... </dev/null
 FUZZTIME=${FUZZTIME:-2m} scripts/fuzz.sh

@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/throng-server/throng/benchmarks/internal/client"
 )
@@ -42,8 +42,6 @@ type crowdResult struct {
 
 const (
 	crowdPatience = 2 * time.Minute
-	// crowdNice lets the clients that measure go first on their processor.
-	crowdNice = 5
 	// quiet is how long collectors look for broadcasts that are too many.
 	quiet = 200 * time.Millisecond
 )
@@ -54,14 +52,10 @@ type crowd struct {
 	seen  []int
 	res   crowdResult
 	stop  chan struct{} // closed by the second line
-	err   error         // of a send in OnPacket
 	frame []byte
 }
 
 func gather(cfg crowdConfig) error {
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, crowdNice); err != nil {
-		return err
-	}
 	hello := ""
 	if cfg.Job != "each" {
 		hello = `42["join","` + room + `"]`
@@ -120,9 +114,6 @@ func (w *crowd) poll(done func() bool) error {
 		if err := w.c.Poll(20 * time.Millisecond); err != nil {
 			return err
 		}
-		if w.err != nil {
-			return w.err
-		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d packets, %d of them wrong, after %v",
 				w.res.Packets, w.res.Wrong, crowdPatience)
@@ -174,32 +165,43 @@ func (w *crowd) collect() error {
 }
 
 func (w *crowd) each() error {
-	left := make([]int, w.cfg.Conns)
-	open := 0
-	answer := []byte(w.cfg.Answer)
-	w.c.OnPacket = func(i int, p []byte) {
+	cfg := w.cfg
+	// As many events as one read may have answered go out in one write.
+	frames := bytes.Repeat(w.frame, cfg.Window)
+	left := make([]int, cfg.Conns) // events to send
+	for i := range left {
+		if left[i] = cfg.Count; cfg.Count == 0 {
+			left[i] = math.MaxInt
+		}
+	}
+	open, answered := 0, 0
+	send := func(i, n int) error {
+		n = min(n, left[i])
+		left[i] -= n
+		open += n
+		return w.c.Send(i, frames[:n*len(w.frame)])
+	}
+	answer := []byte(cfg.Answer)
+	w.c.OnPacket = func(_ int, p []byte) {
 		w.res.Packets++
-		open--
+		answered++
 		if !bytes.HasPrefix(p, answer) {
 			w.res.Wrong++
 		}
-		if left[i] > 0 && !w.stopped() && w.err == nil {
-			left[i]--
-			open++
-			w.err = w.c.Send(i, w.frame)
+	}
+	w.c.AfterRead = func(i int) error {
+		n := answered
+		open -= n
+		answered = 0
+		if w.stopped() {
+			return nil
 		}
+		return send(i, n)
 	}
 	start := time.Now()
-	for i := range w.cfg.Conns {
-		left[i] = w.cfg.Count - w.cfg.Window
-		if w.cfg.Count == 0 {
-			left[i] = 1 << 40
-		}
-		for range w.cfg.Window {
-			open++
-			if err := w.c.Send(i, w.frame); err != nil {
-				return err
-			}
+	for i := range left {
+		if err := send(i, cfg.Window); err != nil {
+			return err
 		}
 	}
 	err := w.poll(func() bool { return open == 0 })
@@ -217,9 +219,10 @@ func (w *crowd) fan() error {
 	conns, sent := int64(w.cfg.Conns), int64(0)
 	w.c.OnPacket = w.broadcast
 	start := time.Now()
+	var failed error
 	err = w.poll(func() bool {
 		for sent < w.res.Packets/conns+int64(w.cfg.Window) && !w.stopped() {
-			if w.err = sender.Emit(one(int(sent))); w.err != nil {
+			if failed = sender.Emit(one(int(sent))); failed != nil {
 				return true
 			}
 			sent++
@@ -227,7 +230,7 @@ func (w *crowd) fan() error {
 		return w.stopped() && w.res.Packets >= sent*conns
 	})
 	w.res.Seconds = time.Since(start).Seconds()
-	return err
+	return errors.Join(err, failed)
 }
 
 // one is the event that makes the server broadcast number n.

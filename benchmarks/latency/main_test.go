@@ -15,7 +15,7 @@ import (
 )
 
 // The test binary plays three parts: the tests, their servers and their
-// crowds. The environment says which one, and on which processor.
+// crowds ("load" if nobody measures beside them). The environment says which one, and on which processor.
 const (
 	partVar   = "THRONG_LATENCY_PART"
 	configVar = "THRONG_LATENCY_CONFIG"
@@ -46,17 +46,17 @@ type sizes struct {
 
 func TestMain(m *testing.M) {
 	part := os.Getenv(partVar)
-	if err := pin(part == "server"); err != nil {
+	err := pin(part)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "latency: cannot choose a processor:", err)
 		os.Exit(1)
 	}
-	var err error
 	switch part {
 	case "":
 		os.Exit(m.Run())
 	case "server":
 		err = play(serve)
-	case "crowd":
+	case "crowd", "load":
 		err = play(gather)
 	default:
 		err = fmt.Errorf("no part %q", part)
@@ -78,21 +78,28 @@ func play[C any](part func(C) error) error {
 
 // pin moves the process to the first processor it may use, or the last, and
 // starts the program again there: the Go runtime counts processors when it
-// starts. With one processor everybody shares it.
-func pin(first bool) error {
-	want := strconv.FormatBool(first)
+// starts. With one processor everybody shares it. A crowd makes way for the
+// clients that measure.
+func pin(part string) error {
+	want := "pinned " + part
 	if os.Getenv(pinnedVar) == want {
 		return nil
 	}
+	runtime.LockOSThread() // exec keeps the attributes of the calling thread
+	if long && part == "crowd" {
+		idle := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
+		if err := unix.SchedSetAttr(0, &idle, 0); err != nil {
+			return err
+		}
+	}
 	cores, err := processors()
-	if err != nil || len(cores) < 2 {
+	if err != nil {
 		return err
 	}
 	core := cores[len(cores)-1]
-	if first {
+	if part == "server" {
 		core = cores[0]
 	}
-	runtime.LockOSThread() // exec keeps what the calling thread may use
 	var set unix.CPUSet
 	set.Set(core)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {

@@ -38,7 +38,9 @@ func start(t testing.TB, part string, config any) *child {
 	text, err := json.Marshal(config)
 	require.NoError(t, err)
 	c := &child{t: t, cmd: exec.Command(path), out: make(chan []byte, 8), log: new(bytes.Buffer)}
-	c.cmd.Env = append(os.Environ(), partVar+"="+part, configVar+"="+string(text))
+	// With -race a process takes a second to end unless it is told not to.
+	c.cmd.Env = append(os.Environ(), partVar+"="+part, configVar+"="+string(text),
+		"GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	c.cmd.Stderr = c.log
 	c.in, err = c.cmd.StdinPipe()
 	require.NoError(t, err)
@@ -134,7 +136,11 @@ func (s *server) cpu() time.Duration {
 
 func startCrowd(t testing.TB, cfg crowdConfig) *child {
 	t.Helper()
-	c := start(t, "crowd", cfg)
+	part := "crowd"
+	if cfg.Job == "fan" {
+		part = "load"
+	}
+	c := start(t, part, cfg)
 	require.Equal(t, "ready", string(c.line()))
 	return c
 }

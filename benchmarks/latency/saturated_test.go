@@ -2,6 +2,7 @@ package latency
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -25,6 +26,12 @@ func saturated(t *testing.T, event string) {
 		Answer: fmt.Sprintf(`42[%q,%q]`, event, padding),
 	})
 	bytes := byteEchoers(t, s.Bytes, 4, 20*time.Millisecond)
+	// What of it is the clients' own: the same within this process.
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	go echoBytes(ln)
+	control := byteEchoers(t, ln.Addr().String(), 4, 20*time.Millisecond)
 	load.say("begin")
 	time.Sleep(scale.saturateFor / 8)
 	begin, before := time.Now(), s.usage()
@@ -33,6 +40,7 @@ func saturated(t *testing.T, event string) {
 	own, foreign := s.load(before)
 	load.say("end")
 	bytes.end()
+	control.end()
 	got := load.result()
 	require.Positive(t, got.Packets)
 	require.Zero(t, got.Wrong)
@@ -42,6 +50,7 @@ func saturated(t *testing.T, event string) {
 	if long {
 		require.Greater(t, own+foreign, 0.85, "the server was not saturated")
 	}
+	report(t, "byte over a net.Conn, within the clients' process", control.during(span{begin, end}), 0)
 	report(t, "byte over a net.Conn beside echoes ("+event+")", bytes.during(span{begin, end}),
 		5*time.Millisecond)
 }

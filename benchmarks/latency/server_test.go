@@ -3,7 +3,6 @@ package latency
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -43,7 +42,6 @@ func serve(cfg serverConfig) error {
 	if cfg.Tune {
 		socketio.TuneProcessors(0)
 	}
-	slice()
 	srv, err := socketio.NewServer(socketio.Options{
 		Addr: "127.0.0.1:0", MaxWorkers: cfg.MaxWorkers,
 	})
@@ -140,7 +138,6 @@ func echoBytes(ln net.Listener) {
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "bytes:", err)
 			return
 		}
 		go func() {

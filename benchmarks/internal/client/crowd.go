@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +23,13 @@ type Crowd struct {
 	// OnPacket is called by Poll with each packet of member i. The packet is
 	// valid until it returns.
 	OnPacket func(i int, packet []byte)
+	// AfterRead, if set, is called by Poll when all packets of a read of member
+	// i have been handled: the moment to answer them in one write.
+	AfterRead func(i int) error
 
 	epfd    int
 	members []member
+	early   []int         // members that have read more than they handled
 	index   map[int32]int // by descriptor
 	events  []unix.EpollEvent
 	buf     []byte
@@ -67,6 +72,9 @@ func Gather(addr string, n int, hello string) (*Crowd, error) {
 	}
 	for i, m := range c.members {
 		c.index[int32(m.fd)] = i
+		if len(m.part) > 0 {
+			c.early = append(c.early, i)
+		}
 		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(m.fd)}
 		if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, m.fd, &e); err != nil {
 			c.Close()
@@ -147,6 +155,13 @@ func writable(fd int) error {
 
 // Poll waits at most d for members that can read and handles what they got.
 func (c *Crowd) Poll(d time.Duration) error {
+	for ; len(c.early) > 0; c.early = c.early[1:] {
+		i := c.early[0]
+		if err := c.handle(i, bytes.Clone(c.members[i].part)); err != nil {
+			return fmt.Errorf("client: member %d: %w", i, err)
+		}
+		d = 0
+	}
 	n, err := unix.EpollWait(c.epfd, c.events, int(d.Milliseconds()))
 	if err == unix.EINTR {
 		return nil
@@ -178,7 +193,13 @@ func (c *Crowd) read(i int) error {
 	case n == 0:
 		return io.ErrUnexpectedEOF
 	}
-	b := c.buf[:held+n]
+	return c.handle(i, c.buf[:held+n])
+}
+
+// handle takes the frames at the beginning of b, which is not part of the
+// member, and keeps the rest.
+func (c *Crowd) handle(i int, b []byte) error {
+	m := &c.members[i]
 	for {
 		op, payload, n, err := parse(b)
 		if err != nil {
@@ -186,6 +207,9 @@ func (c *Crowd) read(i int) error {
 		}
 		if n == 0 {
 			m.part = append(m.part[:0], b...)
+			if c.AfterRead != nil {
+				return c.AfterRead(i)
+			}
 			return nil
 		}
 		b = b[n:]
