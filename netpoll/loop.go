@@ -74,6 +74,7 @@ type Loop struct {
 	blockedTimer *time.Timer
 
 	ready   []*Mailbox
+	share   share
 	appends int
 	n       loopCount
 
@@ -187,6 +188,9 @@ func (l *Loop) turn() {
 	l.killDoomed()
 	l.sendReady()
 	l.publish()
+	if !l.srv.tight {
+		l.share.breathe(l.srv.workers)
+	}
 
 	l.armed.Store(false)
 	l.mu.Lock()

@@ -96,11 +96,16 @@ type Workers struct {
 	saturated, dropped uint64
 }
 
+// shareLook is how many mailboxes go between two looks at the clock.
+const shareLook = 16
+
 // worker is the part of a worker that outlives its goroutine when a job calls
 // runtime.Goexit.
 type worker struct {
-	w    *Workers
-	wake chan struct{}
+	w     *Workers
+	wake  chan struct{}
+	share share
+	runs  uint32
 	// mb and rest are the mailbox being run and its jobs that are still to run.
 	mb   *Mailbox
 	rest *Node
@@ -190,6 +195,13 @@ func (w *Workers) Go(j Job) {
 	w.Submit(&s.mb, &s.n)
 }
 
+// busy returns how many workers are running jobs.
+func (w *Workers) busy() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count - len(w.idle)
+}
+
 // Stats returns a snapshot. Any goroutine.
 func (w *Workers) Stats() WorkersStats {
 	w.mu.Lock()
@@ -275,6 +287,9 @@ func (k *worker) loop() {
 	for k.next() {
 		k.rest = k.mb.take()
 		k.finish()
+		if k.runs++; k.runs%shareLook == 0 {
+			k.share.breathe(k.w)
+		}
 	}
 	ended = true
 }

@@ -18,7 +18,7 @@ const room = "members"
 
 // serverConfig is what scenarios change about the server.
 type serverConfig struct {
-	Tune       bool // call TuneProcessors
+	Tune       bool // call TuneProcessors and TuneMemory, as the binary does
 	MaxWorkers int
 }
 
@@ -41,6 +41,7 @@ type figures struct {
 func serve(cfg serverConfig) error {
 	if cfg.Tune {
 		socketio.TuneProcessors(0)
+		socketio.TuneMemory()
 	}
 	srv, err := socketio.NewServer(socketio.Options{
 		Addr: "127.0.0.1:0", MaxWorkers: cfg.MaxWorkers,
