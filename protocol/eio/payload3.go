@@ -10,9 +10,9 @@ import (
 //
 //	<length>:<packet>
 //
-// with the length in UTF-16 code units and binary as base64. Payloads that
-// hold no binary packet, and all for clients that asked for b64, have this
-// form, with the content type of text.
+// with the length in UTF-16 code units and binary as base64. Payloads of which
+// no packet prefers the binary form, and all for clients that asked for b64,
+// have this form, with the content type of text.
 func AppendPayload3(dst []byte, p Packet) []byte {
 	n := 1 + utf16Len(p.Data)
 	if p.Binary {
@@ -26,7 +26,8 @@ func AppendPayload3(dst []byte, p Packet) []byte {
 const binaryEnd = 0xff
 
 // AppendBinaryPayload3 appends p to a binary payload of revision 3, the form
-// of a response with any binary packet, as application/octet-stream:
+// of a response with any packet that PrefersBinary3, as
+// application/octet-stream:
 //
 //	00 or 01 (binary), a byte 0 to 9 for each digit of the length, ff, packet
 //
@@ -47,6 +48,23 @@ func AppendBinaryPayload3(dst []byte, p Packet) []byte {
 		return AppendBinary3(dst, p)
 	}
 	return AppendPacket(dst, p)
+}
+
+// PrefersBinary3 reports whether a payload with p should have the binary form
+// unless the client asked for b64: binary packets need not be base64 there, and
+// clients 1.x, which cannot be told from 2.x, encode text twice in the text
+// form and fail on any character beyond ASCII that is encoded once. All of them
+// read such characters in the binary form.
+func PrefersBinary3(p Packet) bool {
+	if p.Binary {
+		return true
+	}
+	for _, c := range p.Data {
+		if c >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
 }
 
 // utf16Len is how many UTF-16 code units the text b has. A byte that is not

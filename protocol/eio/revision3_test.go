@@ -139,6 +139,14 @@ func TestLoneSurrogatesInPayload3(t *testing.T) {
 	require.Equal(t, "2:4\xff", string(eio.AppendPayload3(nil, message("\xff"))))
 }
 
+func TestPrefersBinary3(t *testing.T) {
+	t.Parallel()
+	require.True(t, eio.PrefersBinary3(binary()))
+	require.True(t, eio.PrefersBinary3(message("é")))
+	require.False(t, eio.PrefersBinary3(message(`2["ev","~\u007f"]`)))
+	require.False(t, eio.PrefersBinary3(eio.Packet{Type: eio.Noop}))
+}
+
 func TestPackets3(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "b4AQIDBA==", string(eio.AppendPacket3(nil, binary(1, 2, 3, 4))))
