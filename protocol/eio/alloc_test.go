@@ -5,6 +5,7 @@ package eio_test
 import (
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,4 +33,20 @@ func TestAllocations(t *testing.T) {
 	buf := make([]byte, 0, 256)
 	open := eio.OpenInfo{SID: "OwRO2D75f5hMpP3VAAAA", PingInterval: time.Second, MaxPayload: 1e6}
 	require.Zero(t, testing.AllocsPerRun(100, func() { eio.AppendOpen(buf, open) }))
+
+	require.EqualValues(t, 8, unsafe.Sizeof(s))
+	s.Start3(c, now)
+	ping := []byte("2:4013:42[\"auth\",{}]1:2")
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		it := eio.IterPayload3(ping)
+		for it.Next() {
+			s.Receive(c, now, it.Packet())
+			buf = eio.AppendPayload3(buf[:0], it.Packet())
+			buf = eio.AppendBinaryPayload3(buf[:0], it.Packet())
+		}
+		if it.Err() != nil || s.Closed() {
+			t.Fatal("the session has ended")
+		}
+		buf = eio.AppendJSONP(buf[:0], "0", ping)
+	}), "revision 3")
 }

@@ -65,6 +65,10 @@ func TestSessionScript(t *testing.T) {
 				if err != nil {
 					return err.Error()
 				}
+				if word[0] == "start3" {
+					fmt.Fprintf(&out, "next %d\n", s.Start3(c, zero))
+					continue
+				}
 				if word[0] == "start" {
 					fmt.Fprintf(&out, "next %d\n", s.Start(c, zero, uint32(n)))
 					continue

@@ -19,6 +19,7 @@ const (
 	ActionDeliver         // hand the packet, a message, to the layer above
 	ActionSendPing        // send "2"
 	ActionClose           // close the transport; the session has ended
+	ActionSendPong        // send "3", revision 3 only
 )
 
 // String returns the action's name.
@@ -32,6 +33,8 @@ func (a Action) String() string {
 		return "ping"
 	case ActionClose:
 		return "close"
+	case ActionSendPong:
+		return "pong"
 	}
 	return "unknown"
 }
@@ -43,6 +46,7 @@ const (
 	resting               // until the next ping
 	awaiting              // a pong
 	extended              // as awaiting; this ping's timeout was restarted
+	pinged                // by the client: revision 3
 )
 
 // Session is the server's side of an open Engine.IO session on one transport.
@@ -64,12 +68,27 @@ func (s *Session) Start(c *Config, now, jitter uint32) (next uint32) {
 	return next
 }
 
+// Start3 begins the heartbeat of a session of revision 3, in which clients
+// ping: one that has not done so for PingInterval and PingTimeout together is
+// gone. next is the number of ticks until Tick must be called.
+func (s *Session) Start3(c *Config, now uint32) (next uint32) {
+	next = c.interval() + c.timeout()
+	s.phase = pinged
+	s.due = now + next
+	return next
+}
+
 // Receive takes a packet from the client. The answer is ActionDeliver for a
-// message, ActionClose with the reason when the packet ends the session, else
-// ActionNone. Timers stay as they are. A closed session ignores packets.
+// message, ActionClose with the reason when the packet ends the session, in
+// revision 3 ActionSendPong for a ping, whatever it carries, else ActionNone. A
+// probe, the first packet of an upgrading WebSocket, is no packet of the
+// session. Timers stay as they are. A closed session ignores packets.
 func (s *Session) Receive(c *Config, now uint32, p Packet) (Action, Reason) {
 	if s.phase == closed {
 		return ActionNone, ReasonNone
+	}
+	if s.phase == pinged {
+		return s.receive3(c, now, p)
 	}
 	switch p.Type {
 	case Pong:
@@ -95,6 +114,24 @@ func (s *Session) Receive(c *Config, now uint32, p Packet) (Action, Reason) {
 	return ActionNone, ReasonNone
 }
 
+func (s *Session) receive3(c *Config, now uint32, p Packet) (Action, Reason) {
+	switch p.Type {
+	case Ping:
+		s.due = now + c.interval() + c.timeout()
+		return ActionSendPong, ReasonNone
+	case Message:
+		return ActionDeliver, ReasonNone
+	case Close:
+		s.phase = closed
+		return ActionClose, ReasonTransportClose
+	case Pong:
+		// In this revision only clients ping.
+		s.phase = closed
+		return ActionClose, ReasonTransportError
+	}
+	return ActionNone, ReasonNone
+}
+
 // Tick must be called when the ticks last returned as next have passed; it may
 // be called earlier. The answer is ActionSendPing, ActionClose (the reason is
 // always ReasonPingTimeout) or ActionNone, with the ticks until the next call;
@@ -108,7 +145,7 @@ func (s *Session) Tick(c *Config, now uint32) (a Action, next uint32) {
 	}
 	rest := int32(s.due - now) // the counter may have wrapped between them
 	switch {
-	case rest > 0 && s.phase == resting:
+	case rest > 0 && (s.phase == resting || s.phase == pinged):
 		return ActionNone, uint32(rest)
 	case rest > 0:
 		return ActionNone, min(uint32(rest), c.interval())

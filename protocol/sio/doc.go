@@ -1,8 +1,8 @@
-// Package sio owns the Socket.IO packet text, protocol revision 5 with the
-// default parser: reading packets, writing them byte for byte as JavaScript
-// would, numbering binary attachments, and turning arguments into Go values.
-// It works on the text inside an Engine.IO message: the leading '4' of the
-// WebSocket frame belongs to package eio.
+// Package sio owns the Socket.IO packet text with the default parser, protocol
+// revision 5 and, for old clients, 4: reading packets, writing them byte for
+// byte as JavaScript would, numbering binary attachments, and turning arguments
+// into Go values. It works on the text inside an Engine.IO message: the leading
+// '4' of the WebSocket frame belongs to package eio.
 //
 // The package holds no state, does no I/O, reads no clock and starts no
 // goroutine. Every function may be called from any goroutine; an Assembler has
@@ -64,6 +64,14 @@
 //     depth first.
 //   - A func, channel, complex number or unsafe pointer is an
 //     [UnsupportedTypeError] in an [ArgError]; a cycle is [ErrTooDeep].
+//
+// [AppendMarked] writes the same and tells where the values are that JSON
+// cannot hold; package msgpack makes its messages of that.
+//
+// # Revision 4
+//
+// Clients 1.x and 2.x speak protocol revision 4, which differs in CONNECT and
+// its refusal: [Parse4], [AppendQuery], [AppendConnect4], [AppendConnectError4].
 //
 // # Placeholders that nobody made
 //

@@ -12,7 +12,8 @@ import (
 // encoder is what one call of AppendJSON, AppendEvent or AppendAck knows
 // besides the buffer. It is pooled because reflection makes it escape.
 type encoder struct {
-	atts       *[][]byte // nil: write []byte as base64
+	atts       *[][]byte // nil, without marks: write []byte as base64
+	marks      *[]Mark   // not nil: AppendMarked
 	own        [][]byte  // what atts points to in a packet
 	references int       // placeholders written
 	opaque     bool      // something written might contain other placeholders
@@ -63,7 +64,7 @@ func (e *encoder) any(dst []byte, v any, depth int) ([]byte, error) {
 	case uint32:
 		return strconv.AppendUint(dst, uint64(v), 10), nil
 	case float64:
-		return appendFloat(dst, v, 64), nil
+		return e.float(dst, v, 64), nil
 	case []byte:
 		return e.attach(dst, v), nil
 	case json.RawMessage:
@@ -71,7 +72,7 @@ func (e *encoder) any(dst []byte, v any, depth int) ([]byte, error) {
 	case Raw:
 		return e.raw(dst, v, depth)
 	case time.Time:
-		return appendTime(dst, v), nil
+		return e.time(dst, v), nil
 	case []any:
 		return e.slice(dst, v, depth)
 	case []string:
@@ -161,6 +162,9 @@ func (e *encoder) dropKeys(start int) {
 
 // attach adds an attachment and writes its placeholder.
 func (e *encoder) attach(dst, b []byte) []byte {
+	if e.marks != nil {
+		return e.attachMarked(dst, b)
+	}
 	if e.atts == nil {
 		return appendBase64(dst, b)
 	}
@@ -170,9 +174,7 @@ func (e *encoder) attach(dst, b []byte) []byte {
 
 func (e *encoder) placeholder(dst []byte, n int) []byte {
 	e.references++
-	dst = append(dst, `{"_placeholder":true,"num":`...)
-	dst = strconv.AppendInt(dst, int64(n), 10)
-	return append(dst, '}')
+	return AppendPlaceholder(dst, n)
 }
 
 // rawMessage appends m as it stands, once it is known to be JSON.

@@ -37,11 +37,17 @@ func appendFloat(dst []byte, f float64, bitSize int) []byte {
 // JavaScript Date can hold (ECMA-262, 21.4.1.1).
 const maxDate = 8.64e15
 
+// isDate reports whether t is in that range. Far years overflow UnixMilli, so
+// the seconds are looked at.
+func isDate(t time.Time) bool {
+	s := t.Unix()
+	return s <= maxDate/1000 && s >= -maxDate/1000 &&
+		(s != maxDate/1000 || t.Nanosecond() == 0)
+}
+
 // appendTime writes t as Date.prototype.toJSON does.
 func appendTime(dst []byte, t time.Time) []byte {
-	// Far years overflow UnixMilli, so the seconds are looked at first.
-	if s := t.Unix(); s > maxDate/1000 || s < -maxDate/1000 ||
-		(s == maxDate/1000 && t.Nanosecond() > 0) {
+	if !isDate(t) {
 		return append(dst, "null"...)
 	}
 	t = t.UTC()

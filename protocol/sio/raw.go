@@ -43,7 +43,7 @@ func (e *encoder) raw(dst []byte, r Raw, depth int) ([]byte, error) {
 	if len(r.Attachments) == 0 {
 		return append(dst, r.JSON...), nil
 	}
-	if e.atts == nil {
+	if e.atts == nil && e.marks == nil {
 		text, err := substitute(r.JSON, r.Attachments)
 		return append(dst, text...), err
 	}
@@ -51,6 +51,11 @@ func (e *encoder) raw(dst []byte, r Raw, depth int) ([]byte, error) {
 	list, err := findPlaceholders(r.JSON, room[:0])
 	if err != nil {
 		return dst, err
+	}
+	if e.marks != nil {
+		if err := checkRepeats(list, r.Attachments); err != nil {
+			return dst, err
+		}
 	}
 	last := 0
 	for _, p := range list {
@@ -71,6 +76,9 @@ const maxShared = 64
 // Without it a client could blow up a relayed packet beyond the attachment
 // limit by naming one attachment in many arguments.
 func (e *encoder) attachShared(dst, b []byte) []byte {
+	if e.marks != nil {
+		return e.attachMarked(dst, b)
+	}
 	for n, have := range (*e.atts)[:min(len(*e.atts), maxShared)] {
 		if len(have) == len(b) && unsafe.SliceData(have) == unsafe.SliceData(b) {
 			return e.placeholder(dst, n)

@@ -121,8 +121,8 @@ func (b builder) byKind(t reflect.Type) encodeFunc {
 		}
 	case reflect.Float32, reflect.Float64:
 		bits := t.Bits()
-		return func(_ *encoder, dst []byte, v reflect.Value, _ int) ([]byte, error) {
-			return appendFloat(dst, v.Float(), bits), nil
+		return func(e *encoder, dst []byte, v reflect.Value, _ int) ([]byte, error) {
+			return e.float(dst, v.Float(), bits), nil
 		}
 	case reflect.String:
 		return func(_ *encoder, dst []byte, v reflect.Value, _ int) ([]byte, error) {
@@ -213,8 +213,8 @@ func encodeRawMessage(e *encoder, dst []byte, v reflect.Value, depth int) ([]byt
 	return e.rawMessage(dst, v.Bytes(), depth)
 }
 
-func encodeTime(_ *encoder, dst []byte, v reflect.Value, _ int) ([]byte, error) {
-	return appendTime(dst, v.Interface().(time.Time)), nil
+func encodeTime(e *encoder, dst []byte, v reflect.Value, _ int) ([]byte, error) {
+	return e.time(dst, v.Interface().(time.Time)), nil
 }
 
 // encodeNumber keeps a json.Number's own digits; the empty one is 0.
