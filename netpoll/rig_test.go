@@ -28,6 +28,7 @@ func newRig(t testing.TB, o Options, h *echoHandler) *rig {
 	}
 	s, err := New(o, h)
 	require.NoError(t, err)
+	s.tight = true // there is nobody to share the processor with
 	return &rig{t: t, s: s, l: newLoop(s, 0), h: h}
 }
 

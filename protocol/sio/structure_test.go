@@ -37,18 +37,18 @@ type (
 		Tagged   string `json:"t,omitempty"`
 		Skip     string `json:"-"`
 		//lint:ignore SA5008 odd tags are what is tested
-		Dash     string `json:"-,"`
-		Zero     moment `json:",omitzero"`
-		Num      int    `json:"num,string"`
-		Str      string `json:",string"`
-		Ptr      *int   `json:"ptr,string,omitempty"`
-		Flag     bool   `json:",string"`
-		List     []int  `json:"list,omitempty"`
-		Any      any    `json:"any"`
+		Dash string `json:"-,"`
+		Zero moment `json:",omitzero"`
+		Num  int    `json:"num,string"`
+		Str  string `json:",string"`
+		Ptr  *int   `json:"ptr,string,omitempty"`
+		Flag bool   `json:",string"`
+		List []int  `json:"list,omitempty"`
+		Any  any    `json:"any"`
 		//lint:ignore SA5008 odd tags are what is tested
-		Bad      int    `json:"bad\"name"`
-		Odd      int    `json:"a<b&c"`
-		Text     text   `json:"text,omitempty,string"`
+		Bad  int  `json:"bad\"name"`
+		Odd  int  `json:"a<b&c"`
+		Text text `json:"text,omitempty,string"`
 	}
 	moment struct{ At int }
 
