@@ -108,8 +108,8 @@ func unframe(s *Socket, wire []byte, maxAttachments int) (e *Event, rest []byte)
 		return nil, nil
 	}
 	pk, err := sio.Parse(text[1:], maxAttachments)
-	if err != nil {
-		return nil, nil
+	if err != nil || pk.Type != sio.Event && pk.Type != sio.BinaryEvent {
+		return nil, nil // an acknowledgement
 	}
 	e = &Event{s: s, text: pk.Name, args: pk.Args, size: int32(len(text))}
 	for range pk.Attachments {
