@@ -47,7 +47,7 @@ type handlerSet struct {
 	disconnecting []func(*Socket, string)
 	disconnect    []func(*Socket, string)
 	onError       ErrorHandler
-	rooms         roomHooks
+	rooms         *roomHooks
 	inline        bool // some event has only inline handlers
 }
 

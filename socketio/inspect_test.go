@@ -195,6 +195,37 @@ func TestRoomHooks(t *testing.T) {
 	})
 }
 
+// Hooks that do not keep up are not told of everything, and cost a bounded
+// memory.
+func TestRoomHooksAreBounded(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	told := make(chan string, 8)
+	s := serve(t, Options{Loops: 1}, func(s *Server) {
+		s.OnJoinRoom(func(room, _ string) { told <- room; <-hold })
+	})
+	_, sockets := crowd(t, s, 1)
+	k := sockets[0]
+	k.Join("first")
+	require.Equal(t, "first", receive(t, told))
+	w := &s.root.watch
+	w.mu.Lock()
+	w.queue = append(w.queue, make([]roomChange, maxRoomEvents)...)
+	w.mu.Unlock()
+	k.Join("second")
+	require.Len(t, k.Rooms(), 3)
+	require.EqualValues(t, 1, s.Stats().Drops["room_events"])
+	close(hold)
+	soon(t, "told", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return !w.busy
+	})
+	k.Leave("second")
+	k.Join("second")
+	require.Equal(t, "second", receive(t, told), "they go on")
+}
+
 func TestConnIsAView(t *testing.T) {
 	t.Parallel()
 	loopCounts(t, func(t *testing.T, loops int) {
@@ -272,6 +303,19 @@ func TestConnectionErrors(t *testing.T) {
 		require.Equal(t, "7", e.Request.Header.Get("X-Trace"))
 		require.Contains(t, e.Request.RemoteAddr, "127.0.0.1:")
 	}
+	// A request on a connection that net/http has after the page.
+	web := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer web.CloseIdleConnections()
+	for _, url := range []string{fmt.Sprintf("http://%s/page", s.Addr()),
+		base + "EIO=3&transport=pigeon"} {
+		res, err := web.Get(url)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+	}
+	mounted := receive(t, errs)
+	require.Equal(t, map[string]string{"transport": "pigeon"}, mounted.Context)
+	require.Equal(t, "/socket.io/", mounted.Request.URL.Path)
+
 	p := dialRaw(t, s, "&refuse=1")
 	p.expect("close 1008")
 	e := receive(t, errs)
@@ -280,7 +324,7 @@ func TestConnectionErrors(t *testing.T) {
 	require.Contains(t, e.Error(), "Forbidden")
 
 	connect(t, s) // and who is let in is none
-	soon(t, "panics are caught", func() bool { return s.Stats().Panics == 6 })
+	soon(t, "panics are caught", func() bool { return s.Stats().Panics == 7 })
 	require.Empty(t, errs)
 }
 

@@ -17,13 +17,14 @@ import (
 // are asked in the order of their registration until one matches.
 //
 // A child begins with the parent's middleware, handlers and hooks as they are
-// at that moment. Registrations on the parent and its broadcasts (which go to
-// all children) are what a parent is for; it has no sockets of its own, and
-// calls that collect from sockets return ErrParent.
+// at that moment; later changes do not reach it. What a parent sends goes to all
+// children. It has no sockets of its own: calls that collect from sockets return
+// ErrParent.
 //
 // Names are the clients' choice: at most Options.MaxDynamicNamespaces children
 // exist, names of more than 256 bytes are refused, and empty children are
-// removed only with Options.CleanupEmptyChildNamespaces.
+// removed only with Options.CleanupEmptyChildNamespaces. Without it match should
+// know who asks, or whoever makes up names can use up the places.
 func (s *Server) OfFunc(match func(name string, auth json.RawMessage) bool) *Namespace {
 	return s.newParent(match, false)
 }

@@ -57,7 +57,7 @@ func TestParentsMakeChildren(t *testing.T) {
 			}
 		})
 		p := dial(t, s)
-		p.join("/room-1", "")
+		first := p.join("/room-1", "")
 		require.Equal(t, "/room-1", receive(t, created))
 		require.Zero(t, asked.Load(), "the first parent that matches has it")
 		p.send(`42/room-1,0["who"]`)
@@ -116,6 +116,12 @@ func TestParentsMakeChildren(t *testing.T) {
 		_, err = byPattern.Rooms(ctx)
 		require.ErrorIs(t, err, ErrParent)
 
+		k, err := byPattern.Socket(first)
+		require.NoError(t, err, "a parent finds the sockets of its children")
+		require.Equal(t, "/room-1", k.Namespace().Name())
+		_, err = byFunc.Socket(first)
+		require.ErrorIs(t, err, ErrNoSocket)
+
 		byPattern.SocketsJoin("r")
 		require.NoError(t, byPattern.To("r").Emit("in r"))
 		for range 3 {
@@ -148,6 +154,18 @@ func TestDynamicNamespacesAreBounded(t *testing.T) {
 	soon(t, "left", func() bool { return s.Of("/d1").Len() == 0 })
 	p.send("40/d5,")
 	p.expect(`44/d5,{"message":"Too many namespaces"}`)
+}
+
+func TestBoundsOfNamesAreChecked(t *testing.T) {
+	t.Parallel()
+	for field, o := range map[string]Options{
+		"MaxDynamicNamespaces": {MaxDynamicNamespaces: -1}, "MaxRooms": {MaxRooms: 1 << 40},
+	} {
+		_, err := NewServer(o)
+		var bad *OptionError
+		require.ErrorAs(t, err, &bad)
+		require.Equal(t, field, bad.Field)
+	}
 }
 
 func TestEmptyChildrenAreRemoved(t *testing.T) {

@@ -79,7 +79,9 @@ func (s *Server) Call(ctx context.Context, id, event string, args ...any) (*Ack,
 }
 
 // Disconnect is Namespace.Disconnect for "/".
-func (s *Server) Disconnect(id string, closeConnection bool) { s.root.Disconnect(id, closeConnection) }
+func (s *Server) Disconnect(id string, closeConnection bool) {
+	s.root.Disconnect(id, closeConnection)
+}
 
 // OnServerSide is Namespace.OnServerSide for "/".
 func (s *Server) OnServerSide(event string, f func(e *ServerEvent)) error {
