@@ -15,7 +15,7 @@ import (
 func (c *client) connect(pk *sio.Packet) {
 	lp := c.lp()
 	srv := lp.srv
-	if c.socket(pk.Namespace) != nil {
+	if c.socket(pk.Namespace) != nil || c.seeks(pk.Namespace) {
 		c.violate() // already there, or on the way
 		return
 	}

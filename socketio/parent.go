@@ -88,6 +88,12 @@ type search struct {
 	auth json.RawMessage
 }
 
+// seeks tells whether a search for a name is under way.
+func (c *client) seeks(name []byte) bool {
+	return c.rare != nil && slices.ContainsFunc(c.rare.seeking,
+		func(s string) bool { return s == string(name) })
+}
+
 // seek begins a search, or refuses the client. It holds the request head like
 // a socket that is connecting.
 func (c *client) seek(pk *sio.Packet) {
@@ -99,10 +105,6 @@ func (c *client) seek(pk *sio.Packet) {
 	}
 	r := c.uncommon()
 	name := string(pk.Namespace)
-	if slices.Contains(r.seeking, name) {
-		c.violate() // on the way already
-		return
-	}
 	if len(r.more)+len(r.seeking) >= srv.opt.MaxNamespaces {
 		srv.drop(dropNamespaces)
 		c.refuse(name, tooManyNamespaces, nil)

@@ -297,3 +297,29 @@ func TestLeavingWhileANamespaceIsSought(t *testing.T) {
 	})
 	require.Empty(t, parent.Children())
 }
+
+// A second CONNECT breaks the rules also when another client has brought the
+// namespace into being meanwhile.
+func TestConnectingTwiceWhileANamespaceIsSought(t *testing.T) {
+	t.Parallel()
+	hold, entered := make(chan struct{}), make(chan struct{}, 4)
+	var parent *Namespace
+	s := serve(t, Options{Loops: 2}, func(s *Server) {
+		parent = s.OfFunc(func(_ string, auth json.RawMessage) bool {
+			if string(auth) == "{}" {
+				entered <- struct{}{}
+				<-hold
+			}
+			return true
+		})
+	})
+	p, q := dial(t, s), dial(t, s)
+	p.send("40/x,")
+	receive(t, entered)
+	q.join("/x", `{"fast":1}`)
+	p.send("40/x,")
+	p.expect("close 1005")
+	close(hold)
+	q.send("41/x,")
+	soon(t, "nobody is in", func() bool { return parent.Len() == 0 })
+}
