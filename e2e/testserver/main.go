@@ -45,6 +45,7 @@ func main() {
 	namespaces(srv)
 	parents(srv)
 	listeners(srv)
+	flask(srv)
 	pages(srv)
 
 	if err := srv.Start(); err != nil {
