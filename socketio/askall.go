@@ -128,6 +128,9 @@ func (b Broadcast) EmitFunc(f func([]Answer, error), event string, args ...any) 
 // ask emits the event with an acknowledgement id.
 func (b Broadcast) ask(event string, args []any) (*ask, error) {
 	srv := b.ns.srv
+	if b.ns.match != nil {
+		return nil, ErrParent
+	}
 	if !srv.running() {
 		return nil, ErrNotStarted
 	}

@@ -93,6 +93,9 @@ func (b Broadcast) Emit(event string, args ...any) error { return b.emit(nil, ev
 func (b Broadcast) Send(args ...any) error { return b.emit(nil, "message", args) }
 
 func (b Broadcast) emit(a *ask, event string, args []any) error {
+	if b.ns.match != nil {
+		return b.emitToChildren(event, args)
+	}
 	f := &fanout{b: b, ask: a}
 	id := int64(-1)
 	if a != nil {
@@ -108,6 +111,7 @@ func (b Broadcast) emit(a *ask, event string, args []any) error {
 		return err
 	}
 	f.Init(wire, frames)
+	b.ns.sent(nil, wire)
 	if a == nil {
 		if lp := b.home(); lp != nil {
 			lp.Post(f)

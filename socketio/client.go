@@ -38,6 +38,7 @@ type rareClient struct {
 	opened   time.Time
 	starting int // sockets whose connection handlers have not returned
 	more     []*Socket
+	seeking  []string // namespaces asked for that somebody looks for
 	half     sio.Assembler
 }
 
@@ -273,6 +274,7 @@ func (c *client) close(s *Socket, reason string) {
 	}
 	s.endContext()
 	lp.freeSlot(s)
+	s.ns.release()
 	if r := c.rare; r != nil {
 		if r.half.Pending() {
 			r.half.Take()

@@ -15,7 +15,7 @@ import (
 func (c *client) connect(pk *sio.Packet) {
 	lp := c.lp()
 	srv := lp.srv
-	if c.socket(pk.Namespace) != nil {
+	if c.socket(pk.Namespace) != nil || c.seeks(pk.Namespace) {
 		c.violate() // already there, or on the way
 		return
 	}
@@ -24,17 +24,31 @@ func (c *client) connect(pk *sio.Packet) {
 		c.violate()
 		return
 	}
-	ns := srv.lookup(pk.Namespace)
-	if ns == nil {
-		c.refuse(string(pk.Namespace), "Invalid namespace", nil)
+	ns := srv.namespaces.find(pk.Namespace)
+	if ns == nil || !ns.isReady() || !ns.hold() {
+		c.seek(pk)
 		return
 	}
+	c.enter(ns, pk.Data)
+}
+
+// What clients are told of namespaces they cannot have.
+const (
+	invalidNamespace  = "Invalid namespace"
+	tooManyNamespaces = "Too many namespaces"
+)
+
+// enter makes a socket for a namespace, which is held for it.
+func (c *client) enter(ns *Namespace, auth []byte) {
+	lp := c.lp()
+	srv := lp.srv
 	s := &c.first
 	r := c.uncommon()
 	if s.ns != nil { // taken, or its pointer is still in somebody's hands
 		if len(r.more) >= srv.opt.MaxNamespaces-1 {
 			srv.drop(dropNamespaces)
-			c.refuse(ns.name, "Too many namespaces", nil)
+			c.refuse(ns.name, tooManyNamespaces, nil)
+			ns.release()
 			return
 		}
 		s = &Socket{}
@@ -42,6 +56,7 @@ func (c *client) connect(pk *sio.Packet) {
 	}
 	s.ns, s.c = ns, c
 	if !lp.takeSlot(s) {
+		ns.release()
 		c.violate()
 		return
 	}
@@ -50,7 +65,7 @@ func (c *client) connect(pk *sio.Packet) {
 	h := ns.reg.load()
 	if len(h.middleware)+len(h.connection) > 0 || srv.opt.KeepHandshake ||
 		len(srv.opt.KeepHeaders) > 0 {
-		c.introduce(s, slices.Clone(pk.Data))
+		c.introduce(s, slices.Clone(auth))
 	}
 	if len(h.middleware) == 0 {
 		lp.admit(s)

@@ -79,6 +79,7 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 		lp.merged, lp.emits = lp.message(f)
 	}
 	volatile := f.b.flags&volatileFlag != 0
+	watched := lp.srv.outgoing.Load()
 	var sent int64
 	defer func() { lp.n.deliveries.Add(sent * int64(lp.emits)) }()
 	for n := 0; lp.at < len(lp.targets); n++ {
@@ -95,6 +96,9 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 		default:
 			s.c.SendBulk(lp.merged)
 			sent++
+			if watched {
+				s.watched(lp, lp.merged.Wire())
+			}
 		}
 	}
 	lp.end()

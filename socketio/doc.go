@@ -19,6 +19,11 @@
 // goroutines; they may block. Connection handlers run first, disconnect
 // handlers last and exactly once.
 //
+// Of the handlers of an event, those of OnAny run first, then the guards of
+// UseEvent, then those of the event, or of OnUnhandled if it has none; the
+// namespace's before the socket's in each group. What registers a handler returns
+// a function that takes it off again.
+//
 // A handler registered with Inline runs on the event loop itself. It must not
 // block; calls that wait for an answer return ErrOnLoop there.
 //
@@ -34,7 +39,8 @@
 //
 // The protocol has no error reply. When a handler registered with OnAck fails,
 // the client's callback still runs, so that it does not wait for its timeout:
-// with what OnError returned, or else with one argument {"error": message}. The
+// with what OnError (the socket's, the namespace's, or that of the options)
+// returned, or else with one argument {"error": message}. The
 // message is the handler's own only if it returned an *Error, which is meant
 // for the client; any other error is logged here and reads "internal error"
 // there.

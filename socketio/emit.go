@@ -77,6 +77,9 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 	}
 	lp.n.emits.Add(1)
 	s.c.Send(&m.msg)
+	if lp.srv.outgoing.Load() {
+		s.watched(lp, m.msg.Wire())
+	}
 	return false
 }
 
@@ -98,6 +101,7 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 	if err := m.finish(buf, atts); err != nil {
 		return err
 	}
+	s.ns.sent(s, m.msg.Wire())
 	s.c.Loop().Post(m)
 	return nil
 }

@@ -26,6 +26,15 @@ var (
 	// ErrNoArguments is returned by Bind when the client sent fewer arguments
 	// than asked for.
 	ErrNoArguments = errors.New("socketio: too few arguments")
+	// ErrParent is returned by calls that collect from sockets when they are
+	// made on the parent of namespaces, which has none.
+	ErrParent = errors.New("socketio: a parent namespace has no sockets of its own")
+	// ErrNoSocket is returned when no connected socket of the namespace has the
+	// id.
+	ErrNoSocket = errors.New("socketio: no such socket")
+	// ErrNoOtherNodes is returned by calls that reach other servers of a
+	// cluster when this one is not in a cluster.
+	ErrNoOtherNodes = errors.New("socketio: there are no other nodes")
 	// ErrTooManyAttachments is returned by emits with more binary values than
 	// Options.MaxAttachments: official clients would drop the connection.
 	ErrTooManyAttachments = errors.New("socketio: more attachments than MaxAttachments")

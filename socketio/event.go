@@ -185,7 +185,8 @@ func (s *Socket) runInline(lp *loop, pk *sio.Packet, atts [][]byte) bool {
 	return true
 }
 
-// dispatch runs catch-all handlers, guards and handlers, in this order.
+// dispatch runs catch-all handlers, guards and handlers, in this order; those
+// for unhandled events if there is no other.
 func (s *Socket) dispatch(e *Event, h, own *handlerSet) {
 	a, b := h.events[string(e.text)], own.events[string(e.text)]
 	if a != nil {
@@ -204,20 +205,30 @@ func (s *Socket) dispatch(e *Event, h, own *handlerSet) {
 	if b != nil {
 		s.runAll(e, b.list)
 	}
+	if a == nil && b == nil {
+		s.runAll(e, h.unhandled)
+		s.runAll(e, own.unhandled)
+	}
 }
 
-func (s *Socket) runAll(e *Event, list []handler) {
-	for _, f := range list {
-		if err := s.run(e, f); err != nil {
+func (s *Socket) runAll(e *Event, list []*listener) {
+	for _, l := range list {
+		if l.off != nil {
+			if l.ran.Swap(true) {
+				continue
+			}
+			l.off()
+		}
+		if err := s.run(e, l.f); err != nil {
 			s.failed(e, err)
 		}
 	}
 }
 
 // allow runs guards until one refuses.
-func (s *Socket) allow(e *Event, guards []handler) bool {
-	for _, f := range guards {
-		if err := s.run(e, f); err != nil {
+func (s *Socket) allow(e *Event, guards []*listener) bool {
+	for _, l := range guards {
+		if err := s.run(e, l.f); err != nil {
 			s.failed(e, err)
 			return false
 		}

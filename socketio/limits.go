@@ -27,6 +27,26 @@ const (
 	// socket.
 	defaultMaxNamespaces = 64
 
+	// defaultMaxDynamicNamespaces that clients may bring into being by naming
+	// them: each costs about a kilobyte for good.
+	defaultMaxDynamicNamespaces = 10_000
+
+	// maxDynamicName is the longest name of such a namespace.
+	maxDynamicName = 256
+
+	// defaultMaxRooms one socket may be in.
+	defaultMaxRooms = 1_000
+
+	// maxRoomEvents bounds what waits for the room hooks of one namespace.
+	maxRoomEvents = 1 << 18
+
+	// maxRefusalNotes bounds what waits for the OnConnectionError hooks; each
+	// has a copy of a request head.
+	maxRefusalNotes = 1_024
+
+	// defaultCallTimeout ends a Call without any bound, as in Flask-SocketIO.
+	defaultCallTimeout = 60 * time.Second
+
 	// Mailbox budget of one connection: what its handlers have not run yet.
 	// An official client may send some thousand events in one tick.
 	defaultMailboxEvents = 16_384

@@ -62,6 +62,8 @@ type loopCounters struct {
 func (s *Server) startLoop(el *engine.Loop) any {
 	lp := &loop{Loop: el, srv: s}
 	lp.shard = rooms.New(rooms.Hooks{
+		Join:   lp.roomJoined,
+		Leave:  lp.roomLeft,
 		Create: func(rooms.NS, string) { lp.n.rooms.Add(1) },
 		Delete: func(rooms.NS, string) { lp.n.rooms.Add(-1) },
 	})
@@ -96,14 +98,15 @@ func (lp *loop) freeSlot(s *Socket) {
 	}
 }
 
-// lookup finds the connected socket of a namespace with an id of this loop.
+// lookup finds the connected socket of a namespace, or of the children of a
+// parent, with an id of this loop.
 // Nobody learns from the time it takes: ids are compared whole.
 func (lp *loop) lookup(ns *Namespace, id *engine.ID) *Socket {
 	if int(id.Loop) != lp.Index() || int(id.Slot) >= len(lp.sockets) {
 		return nil
 	}
 	s := lp.sockets[id.Slot]
-	if s == nil || s.ns != ns || s.rand != id.Rand || !s.is(stConnected) {
+	if s == nil || s.ns != ns && s.ns.parent != ns || s.rand != id.Rand || !s.is(stConnected) {
 		return nil
 	}
 	return s

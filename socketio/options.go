@@ -42,6 +42,18 @@ type Options struct {
 	MaxAttachments int
 	// MaxNamespaces bounds the namespaces of one connection. Default 64.
 	MaxNamespaces int
+	// MaxDynamicNamespaces bounds the children of OfFunc and OfPattern that
+	// clients have brought into being. Default 10,000.
+	MaxDynamicNamespaces int
+	// CleanupEmptyChildNamespaces removes a child of OfFunc or OfPattern when
+	// its last socket has left; the next client makes a new one. Default: they
+	// stay.
+	CleanupEmptyChildNamespaces bool
+	// MaxRooms bounds the rooms a socket is in, its own id apart. All joins
+	// count, whoever asked for them: rooms are joined by the server, but often
+	// named by the client. One too many is not joined, counted and logged.
+	// Default 1,000; -1 means no bound.
+	MaxRooms int
 	// MailboxEvents and MailboxBytes bound what waits for the handlers of one
 	// connection; beyond, it is closed. Default 16,384 and 1 MiB. One message
 	// larger than the bytes passes while nothing else waits.
@@ -73,7 +85,8 @@ type Options struct {
 	// ClientFiles answers requests for the browser client below Path
 	// (socket.io.js and its variants). Default: they are refused.
 	ClientFiles http.Handler
-	// OnError is called, on a worker, when a handler failed or panicked. If it
+	// OnError is called, on a worker, when a handler failed or panicked and
+	// neither the socket nor its namespace has an OnError of its own. If it
 	// returns a value that is not nil and the client waits for an
 	// acknowledgement, that value is sent. Default: log.
 	OnError func(s *Socket, event string, err error) (reply any)
@@ -110,6 +123,11 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxPayload, defaultMaxPayload)
 	set(&o.MaxAttachments, defaultMaxAttachments)
 	set(&o.MaxNamespaces, defaultMaxNamespaces)
+	set(&o.MaxDynamicNamespaces, defaultMaxDynamicNamespaces)
+	set(&o.MaxRooms, defaultMaxRooms)
+	if o.MaxRooms < 0 {
+		o.MaxRooms = math.MaxInt32
+	}
 	set(&o.MailboxEvents, defaultMailboxEvents)
 	set(&o.MailboxBytes, defaultMailboxBytes)
 	set(&o.MailboxTotal, defaultMailboxTotal)
@@ -147,6 +165,8 @@ func (o *Options) validate() error {
 		{"MaxPayload", o.MaxPayload, math.MaxInt32},
 		{"MaxAttachments", o.MaxAttachments, 1 << 16},
 		{"MaxNamespaces", o.MaxNamespaces, 1 << 16},
+		{"MaxDynamicNamespaces", o.MaxDynamicNamespaces, 1 << 24},
+		{"MaxRooms", o.MaxRooms, math.MaxInt32},
 		{"MailboxEvents", o.MailboxEvents, math.MaxInt32},
 		{"MailboxBytes", o.MailboxBytes, math.MaxInt32 / 2},
 		{"MailboxTotal", o.MailboxTotal, math.MaxInt64},

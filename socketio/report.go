@@ -14,6 +14,11 @@ type noteKind uint8
 const (
 	noteMailbox noteKind = iota
 	noteArgument
+	noteDynamic
+	noteRooms
+	noteRoomEvents
+	noteOutgoing
+	noteRefusals
 	noteKinds
 )
 
@@ -37,10 +42,18 @@ func (s *Server) warn(k noteKind, msg string, args ...any) {
 	s.opt.Logger.Warn("socketio: "+msg, append(args, "suppressed", n.skipped.Swap(0))...)
 }
 
-// report takes the error of a handler to OnError, or else to the log.
+// report takes the error of a handler to the nearest OnError: the socket's, the
+// namespace's, that of the options; or else to the log.
 func (s *Server) report(sock *Socket, event string, err error) (reply any) {
 	s.errors.Add(1)
-	if f := s.opt.OnError; f != nil {
+	f := sock.own().onError
+	if f == nil {
+		f = sock.ns.reg.load().onError
+	}
+	if f == nil {
+		f = s.opt.OnError
+	}
+	if f != nil {
 		s.guard("OnError", func() { reply = f(sock, event, unmarked(err)) })
 		return reply
 	}

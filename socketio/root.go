@@ -21,16 +21,84 @@ func (s *Server) OnDisconnecting(f func(s *Socket, reason string)) { s.root.OnDi
 // OnDisconnect is Namespace.OnDisconnect for "/".
 func (s *Server) OnDisconnect(f func(s *Socket, reason string)) { s.root.OnDisconnect(f) }
 
+// OnError is Namespace.OnError for "/"; see Options.OnError for all.
+func (s *Server) OnError(f ErrorHandler) { s.root.OnError(f) }
+
 // On is Namespace.On for "/".
-func (s *Server) On(event string, f func(s *Socket, e *Event), opts ...HandlerOption) {
-	s.root.On(event, f, opts...)
+func (s *Server) On(event string, f func(s *Socket, e *Event), opts ...HandlerOption) (
+	off func(),
+) {
+	return s.root.On(event, f, opts...)
 }
 
+// Off is Namespace.Off for "/".
+func (s *Server) Off(event string) { s.root.Off(event) }
+
 // OnAny is Namespace.OnAny for "/".
-func (s *Server) OnAny(f func(s *Socket, e *Event)) { s.root.OnAny(f) }
+func (s *Server) OnAny(f func(s *Socket, e *Event)) (off func()) { return s.root.OnAny(f) }
+
+// OnAnyOutgoing is Namespace.OnAnyOutgoing for "/".
+func (s *Server) OnAnyOutgoing(f func(s *Socket, e *Event)) (off func()) {
+	return s.root.OnAnyOutgoing(f)
+}
+
+// OnUnhandled is Namespace.OnUnhandled for "/".
+func (s *Server) OnUnhandled(f func(s *Socket, e *Event)) (off func()) {
+	return s.root.OnUnhandled(f)
+}
 
 // UseEvent is Namespace.UseEvent for "/".
-func (s *Server) UseEvent(f func(s *Socket, e *Event) error) { s.root.UseEvent(f) }
+func (s *Server) UseEvent(f func(s *Socket, e *Event) error) (off func()) {
+	return s.root.UseEvent(f)
+}
+
+// OnCreateRoom is Namespace.OnCreateRoom for "/".
+func (s *Server) OnCreateRoom(f func(room string)) { s.root.OnCreateRoom(f) }
+
+// OnJoinRoom is Namespace.OnJoinRoom for "/".
+func (s *Server) OnJoinRoom(f func(room, id string)) { s.root.OnJoinRoom(f) }
+
+// OnLeaveRoom is Namespace.OnLeaveRoom for "/".
+func (s *Server) OnLeaveRoom(f func(room, id string)) { s.root.OnLeaveRoom(f) }
+
+// OnDeleteRoom is Namespace.OnDeleteRoom for "/".
+func (s *Server) OnDeleteRoom(f func(room string)) { s.root.OnDeleteRoom(f) }
+
+// Socket is Namespace.Socket for "/".
+func (s *Server) Socket(id string) (*Socket, error) { return s.root.Socket(id) }
+
+// Rooms is Namespace.Rooms for "/".
+func (s *Server) Rooms(ctx context.Context) (map[string]int, error) { return s.root.Rooms(ctx) }
+
+// RoomsOf is Namespace.RoomsOf for "/".
+func (s *Server) RoomsOf(id string) ([]string, error) { return s.root.RoomsOf(id) }
+
+// Call is Namespace.Call for "/".
+func (s *Server) Call(ctx context.Context, id, event string, args ...any) (*Ack, error) {
+	return s.root.Call(ctx, id, event, args...)
+}
+
+// Disconnect is Namespace.Disconnect for "/".
+func (s *Server) Disconnect(id string, closeConnection bool) {
+	s.root.Disconnect(id, closeConnection)
+}
+
+// OnServerSide is Namespace.OnServerSide for "/".
+func (s *Server) OnServerSide(event string, f func(e *ServerEvent)) error {
+	return s.root.OnServerSide(event, f)
+}
+
+// ServerSideEmit is Namespace.ServerSideEmit for "/".
+func (s *Server) ServerSideEmit(event string, args ...any) error {
+	return s.root.ServerSideEmit(event, args...)
+}
+
+// ServerSideEmitWithAck is Namespace.ServerSideEmitWithAck for "/".
+func (s *Server) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) (
+	[]Answer, error,
+) {
+	return s.root.ServerSideEmitWithAck(ctx, event, args...)
+}
 
 // All returns a broadcast to the namespace "/".
 func (s *Server) All() Broadcast { return s.root.All() }
@@ -69,6 +137,11 @@ func (s *Server) Timeout(d time.Duration) Broadcast { return s.root.All().Timeou
 // FetchSockets is Namespace.FetchSockets for "/".
 func (s *Server) FetchSockets(ctx context.Context) ([]*Socket, error) {
 	return s.root.All().FetchSockets(ctx)
+}
+
+// AllSockets is Namespace.AllSockets for "/".
+func (s *Server) AllSockets(ctx context.Context) ([]string, error) {
+	return s.root.All().AllSockets(ctx)
 }
 
 // SocketsJoin is Namespace.SocketsJoin for "/".

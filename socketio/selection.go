@@ -38,10 +38,18 @@ func (t *selection) Run(l *netpoll.Loop) (again bool) {
 	return false
 }
 
+// post starts the selection on each loop; for a parent, one for each child.
+func (b Broadcast) post(do func(lp *loop, s *Socket)) {
+	b.each(func(b Broadcast) { b.ns.srv.postAll(&selection{b: b, do: do}) })
+}
+
 // FetchSockets returns the sockets that would receive a broadcast now. It
-// fails with ErrOnLoop from an Inline handler.
+// fails with ErrOnLoop from an Inline handler, with ErrParent for a parent.
 func (b Broadcast) FetchSockets(ctx context.Context) ([]*Socket, error) {
 	srv := b.ns.srv
+	if b.ns.match != nil {
+		return nil, ErrParent
+	}
 	if srv.onLoop() != nil {
 		return nil, ErrOnLoop
 	}
@@ -81,29 +89,29 @@ func (b Broadcast) SocketsJoin(rooms ...string) {
 	for _, room := range names {
 		b.ns.srv.noteRoom(room)
 	}
-	b.ns.srv.postAll(&selection{b: b, do: func(lp *loop, s *Socket) {
+	b.post(func(lp *loop, s *Socket) {
 		for _, room := range names {
 			lp.join(s, room)
 		}
-	}})
+	})
 }
 
 // SocketsLeave makes the sockets leave rooms.
 func (b Broadcast) SocketsLeave(rooms ...string) {
 	names := append([]string(nil), rooms...)
-	b.ns.srv.postAll(&selection{b: b, do: func(lp *loop, s *Socket) {
+	b.post(func(lp *loop, s *Socket) {
 		for _, room := range names {
 			lp.leave(s, room)
 		}
-	}})
+	})
 }
 
 // DisconnectSockets is Socket.Disconnect for all of them.
 func (b Broadcast) DisconnectSockets(closeConnection bool) {
-	b.ns.srv.postAll(&selection{b: b, do: func(_ *loop, s *Socket) {
+	b.post(func(_ *loop, s *Socket) {
 		s.state.Or(stQuit)
 		s.c.dismiss(s, closeConnection)
-	}})
+	})
 }
 
 // closeRoom empties a room on each loop.

@@ -23,8 +23,10 @@ type Server struct {
 	eng  *engine.Server
 	net  *netpoll.Server
 
-	nsMu       sync.Mutex
-	namespaces atomic.Pointer[map[string]*Namespace]
+	namespaces namespaceSet
+	outgoing   atomic.Bool // some socket has an OnAnyOutgoing handler
+	refusals   refusalHook
+	tasks      tasks
 
 	// loops is filled as the loops start.
 	loops   []atomic.Pointer[loop]
@@ -60,14 +62,14 @@ func NewServer(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, mux: http.NewServeMux(), ended: make(chan struct{}),
 		loops: make([]atomic.Pointer[loop], o.Loops)}
-	s.namespaces.Store(&map[string]*Namespace{})
+	s.tasks.init()
 	s.root = s.Of("/")
 	s.eng = engine.New(engine.Options{
 		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		MaxPayload: o.MaxPayload, CORSAllowedOrigins: o.CORSAllowedOrigins,
 		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
 		HandOver: s.clientFile, NodeTag: o.NodeTag, Logger: o.Logger,
-		StartLoop: s.startLoop, Open: s.open,
+		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,
 	})
 	if err := s.bind(); err != nil {
 		return nil, err
@@ -128,6 +130,7 @@ func (s *Server) Start() error {
 
 func (s *Server) end() {
 	s.state.Store(srvEnding)
+	s.tasks.stop()
 	s.endOnce.Do(func() { close(s.ended) })
 }
 
@@ -186,16 +189,17 @@ func (s *Server) Addr() net.Addr {
 	return s.net.Addr()
 }
 
-// Shutdown refuses new connections, closes the open ones with the reason
-// "server shutting down", and returns when their handlers have run or ctx has
-// ended.
+// Shutdown refuses new connections, ends the context of what Go runs, closes
+// the open connections with the reason "server shutting down", and returns when
+// their handlers and the background tasks have returned or ctx has ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.state.Load() == srvNew {
 		s.state.Store(srvEnding)
 		s.end()
-		return nil
+		return s.tasks.wait(ctx)
 	}
 	s.state.Store(srvEnding)
+	s.tasks.stop()
 	s.eng.Drain()
 	s.net.Drain()
 	var wg sync.WaitGroup
@@ -217,6 +221,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.net.Shutdown(ctx)
 	s.end()
+	if late := s.tasks.wait(ctx); err == nil {
+		err = late
+	}
 	return err
 }
 

@@ -67,8 +67,9 @@ func (s *Socket) Server() *Server { return s.ns.srv }
 // still true in OnDisconnecting handlers.
 func (s *Socket) Connected() bool { return s.is(stConnected | stLeaving) }
 
-// Join puts the socket into rooms. In a middleware they take effect when the
-// socket is accepted; after it has left nothing happens.
+// Join puts the socket into rooms, at most Options.MaxRooms. In a middleware
+// they take effect when the socket is accepted; after it has left nothing
+// happens.
 func (s *Socket) Join(rooms ...string) { s.move(rooms, true) }
 
 // Leave takes the socket out of rooms. The room of its own id cannot be left.
@@ -108,10 +109,28 @@ func (lp *loop) join(s *Socket, room string) {
 		if id, ok := engine.ParseID(room); ok && id == s.id() {
 			return
 		}
+		if lp.shard.RoomCount(s.slot) >= lp.srv.opt.MaxRooms && !lp.shard.In(s.slot, room) {
+			lp.tooManyRooms(s)
+			return
+		}
 		lp.shard.Join(s.slot, room)
 	case s.is(stPending):
-		s.edit(true, func(x *extra) { x.early = append(x.early, room) })
+		full := false
+		s.edit(true, func(x *extra) {
+			if full = len(x.early) >= lp.srv.opt.MaxRooms; !full {
+				x.early = append(x.early, room)
+			}
+		})
+		if full {
+			lp.tooManyRooms(s)
+		}
 	}
+}
+
+func (lp *loop) tooManyRooms(s *Socket) {
+	lp.srv.drop(dropRooms)
+	lp.srv.warn(noteRooms, "a socket is in too many rooms: a join was not carried out",
+		"namespace", s.ns.name, "socket", s.ID(), "option", "MaxRooms")
 }
 
 func (lp *loop) leave(s *Socket, room string) {

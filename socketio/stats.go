@@ -12,12 +12,18 @@ const (
 	dropHalfReceived
 	dropNamespaces
 	dropVolatile
+	dropDynamic
+	dropRooms
+	dropRoomEvents
+	dropOutgoing
+	dropRefusalNotes
 	dropKinds
 )
 
 var dropNames = [dropKinds]string{
 	"mailbox_overflow", "invalid_packet", "connect_timeout", "attachments_timeout",
-	"max_namespaces", "volatile",
+	"max_namespaces", "volatile", "max_dynamic_namespaces", "max_rooms", "room_events",
+	"outgoing_listener", "connection_error_hook",
 }
 
 func (s *Server) drop(k dropKind) { s.dropped[k].Add(1) }
@@ -63,8 +69,8 @@ type LoopStats struct {
 func (s *Server) Stats() Stats {
 	st := Stats{Sockets: make(map[string]int), Drops: make(map[string]uint64),
 		HandlerErrors: s.errors.Load()}
-	for name, n := range *s.namespaces.Load() {
-		st.Sockets[name] = n.Len()
+	for _, n := range s.Namespaces() {
+		st.Sockets[n.name] = n.Len()
 	}
 	n := s.net.Stats()
 	st.Connections, st.Accepted, st.Upgrades = n.Conns, n.Accepted, n.Upgrades

@@ -10,9 +10,12 @@ import (
 // On adds a handler whose argument is decoded from the event's first one. The
 // zero value is passed if the client sent none; further ones are ignored. An
 // argument of the wrong type, an error or a panic of f goes to
-// Options.OnError. No acknowledgement is sent unless f fails: see OnAck.
-func On[T any](t Target, event string, f func(s *Socket, in T) error, opts ...HandlerOption) {
-	t.handlers().on(event, func(s *Socket, e *Event) error {
+// OnError. No acknowledgement is sent unless it returns one: see OnAck. off
+// takes the handler off again.
+func On[T any](t Target, event string, f func(s *Socket, in T) error, opts ...HandlerOption) (
+	off func(),
+) {
+	return t.handlers().on(event, func(s *Socket, e *Event) error {
 		var in T
 		if err := e.decode(&in); err != nil {
 			return err
@@ -26,30 +29,38 @@ func On[T any](t Target, event string, f func(s *Socket, in T) error, opts ...Ha
 // documentation says.
 func OnAck[In, Out any](t Target, event string,
 	f func(ctx context.Context, s *Socket, in In) (Out, error), opts ...HandlerOption,
-) {
-	t.handlers().on(event, func(s *Socket, e *Event) error {
+) (off func()) {
+	return t.handlers().on(event, func(s *Socket, e *Event) error {
 		var in In
-		if err := e.decode(&in); err != nil {
-			return &ackError{err}
-		}
-		out, err := callAck(s, in, f)
-		if err != nil {
-			return &ackError{err}
-		}
-		return e.Ack(out)
+		return acknowledge(s, e, func(ctx context.Context) (Out, error) {
+			return f(ctx, s, in)
+		}, &in)
 	}, opts)
 }
 
+// acknowledge decodes the arguments into dst, calls f and answers with its
+// result.
+func acknowledge[Out any](s *Socket, e *Event, f func(context.Context) (Out, error),
+	dst ...any,
+) error {
+	if err := e.decode(dst...); err != nil {
+		return &ackError{err}
+	}
+	out, err := callAck(s, f)
+	if err != nil {
+		return &ackError{err}
+	}
+	return e.Ack(out)
+}
+
 // callAck makes a panic an error that is answered.
-func callAck[In, Out any](s *Socket, in In,
-	f func(context.Context, *Socket, In) (Out, error),
-) (out Out, err error) {
+func callAck[Out any](s *Socket, f func(context.Context) (Out, error)) (out Out, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = recovered(s, v)
 		}
 	}()
-	return f(s.Context(), s, in)
+	return f(s.Context())
 }
 
 // Ask emits an event to a socket and decodes the first argument of its
@@ -64,8 +75,8 @@ func Ask[T any](ctx context.Context, s *Socket, event string, args ...any) (T, e
 }
 
 // decode is Bind for typed handlers: a missing argument is the zero value.
-func (e *Event) decode(in any) error {
-	if err := sio.DecodeArgs(e.args, e.atts, in); err != nil {
+func (e *Event) decode(dst ...any) error {
+	if err := sio.DecodeArgs(e.args, e.atts, dst...); err != nil {
 		return &ArgumentError{Err: err}
 	}
 	return nil

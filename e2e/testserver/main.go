@@ -27,6 +27,8 @@ func main() {
 	flag.DurationVar(&o.ConnectTimeout, "connect-timeout", 0, "time to join a namespace")
 	flag.IntVar(&o.MaxPayload, "max-payload", 0, "largest message in bytes")
 	flag.IntVar(&o.MailboxEvents, "mailbox-events", 0, "events that may wait")
+	flag.BoolVar(&o.CleanupEmptyChildNamespaces, "cleanup", false, "remove empty children")
+	flag.IntVar(&o.MaxDynamicNamespaces, "max-dynamic", 0, "namespaces that clients may name")
 	origins := flag.String("origins", "", "comma-separated allowed origins")
 	flag.Parse()
 	if *origins != "" {
@@ -41,6 +43,9 @@ func main() {
 	answers(srv)
 	selections(srv)
 	namespaces(srv)
+	parents(srv)
+	listeners(srv)
+	flask(srv)
 	pages(srv)
 
 	if err := srv.Start(); err != nil {

@@ -26,12 +26,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				netpoll.HeaderField{Name: []byte(name), Value: []byte(v)})
 		}
 	}
-	k := s.check(req, parseQuery(req.Query))
+	q := parseQuery(req.Query)
+	k := s.check(req, q)
 	if k == accepted {
 		k = keptConnection
 	}
-	s.refused[k].Add(1)
-	s.note(k, req)
+	s.turnAway(k, nil, req, q, r)
 	a := reply(k, req)
 	w.Header().Set("Content-Type", a.ContentType)
 	w.Header().Set("Connection", "close")

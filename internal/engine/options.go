@@ -37,6 +37,9 @@ type Options struct {
 	// StartLoop runs on each loop before its first connection and returns
 	// the owner's state of that loop: Loop.App.
 	StartLoop func(l *Loop) any
+	// Refused, if set, is told of every request that is refused. It must not
+	// block: it runs on the loop, or on a goroutine of net/http.
+	Refused func(r *Refusal)
 	// Open makes the object of a new connection. It embeds a Session.
 	Open func(l *Loop) Upper
 }

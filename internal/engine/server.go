@@ -71,7 +71,7 @@ func (s *Server) Open(l *netpoll.Loop) netpoll.Peer { return s.opt.Open(LoopOf(l
 
 // Request implements netpoll.Handler: it finds the requests that are ours and
 // checks them in the order of the reference server.
-func (s *Server) Request(_ *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
+func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 	if !bytes.HasPrefix(r.Target, []byte(s.opt.Path)) {
 		return netpoll.Reply{Kind: netpoll.Handover}
 	}
@@ -81,8 +81,7 @@ func (s *Server) Request(_ *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 	}
 	q := parseQuery(r.Query)
 	if k := s.check(r, q); k != accepted {
-		s.refused[k].Add(1)
-		s.note(k, r)
+		s.turnAway(k, c, r, q, nil)
 		return reply(k, r)
 	}
 	return netpoll.Reply{Kind: netpoll.Upgrade, Subprotocol: firstProtocol(r)}

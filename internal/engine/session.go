@@ -111,6 +111,7 @@ func (c *checked) Run(*netpoll.Loop) bool {
 			srv.opt.Logger.Warn("engine: "+refusals[forbidden].note, "error", c.err,
 				"suppressed", skipped)
 		}
+		srv.forbade(c)
 		s.state = stEnded
 		s.CloseWS(ws.StatusPolicyViolation, c.err.Error())
 		return false

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/throng-server/throng/netpoll"
+)
+
+// Refusal is a request that was not let in, for Options.Refused.
+type Refusal struct {
+	// Code and Message are what the protocol calls the reason.
+	Code    int
+	Message string
+	// Key and Value are the reason's context: what in the request was wrong.
+	// Value is valid until Refused returns.
+	Key   string
+	Value []byte
+	// Name names a context that has one, in the reference server's words.
+	Name string
+	// Head is the request head, valid until Refused returns; nil if Request is
+	// set.
+	Head    []byte
+	Remote  net.Addr
+	Request *http.Request
+}
+
+// turnAway counts, logs and reports a request that is not let in. conn is nil
+// for a request that net/http has.
+func (s *Server) turnAway(k refusal, conn *netpoll.Conn, r *netpoll.Request, q query,
+	std *http.Request,
+) {
+	s.refused[k].Add(1)
+	s.note(k, r)
+	if s.opt.Refused == nil {
+		return
+	}
+	f := &Refusal{Code: refusals[k].code, Message: refusals[k].message, Head: r.Raw, Request: std}
+	if conn != nil {
+		f.Remote = conn.RemoteAddr()
+	}
+	switch k {
+	case transportUnknown, pollingOff:
+		f.Key, f.Value = "transport", q.transport
+	case sidUnknown:
+		f.Key, f.Value = "sid", q.sid
+	case badMethod:
+		f.Key, f.Value = "method", r.Method
+	case badVersion:
+		f.Key, f.Value = "protocol", q.eio
+	case originRefused:
+		f.Name, f.Key, f.Value = "INVALID_ORIGIN", "origin", field(r, "origin")
+	case badRequest:
+		f.Name = "TRANSPORT_HANDSHAKE_ERROR"
+	default:
+		f.Key, f.Value = "message", []byte(f.Message)
+	}
+	s.opt.Refused(f)
+}
+
+// forbade reports that AllowRequest refused a session.
+func (s *Server) forbade(c *checked) {
+	if s.opt.Refused == nil {
+		return
+	}
+	f := &refusals[forbidden]
+	s.opt.Refused(&Refusal{Code: f.code, Message: f.message, Key: "message",
+		Value: []byte(c.err.Error()), Head: c.head, Remote: c.s.RemoteAddr()})
+}
