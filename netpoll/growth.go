@@ -57,11 +57,17 @@ func (w *Workers) start() *worker {
 	return &worker{w: w, wake: make(chan struct{}, 1), raised: true}
 }
 
-// sample runs StuckAfter after sampler was armed.
+// sample runs StuckAfter after sampler was armed. As long as there are as many
+// workers as processors that take one mailbox after the other, those that wait
+// wait for a processor, and more workers would only be in each other's way.
 func (w *Workers) sample() {
 	w.mu.Lock()
 	w.armed = false
-	w.stuck = w.mark
+	if w.moving < w.cores {
+		w.stuck = w.mark
+	}
+	w.moving = 0
+	w.period++
 	k := w.raise(false)
 	w.mu.Unlock()
 	k.launch()

@@ -189,7 +189,7 @@ func (l *Loop) turn() {
 	l.sendReady()
 	l.publish()
 	if !l.srv.tight {
-		l.share.breathe(l.srv.workers)
+		l.share.loop(l.srv.workers)
 	}
 
 	l.armed.Store(false)

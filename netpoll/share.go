@@ -9,9 +9,8 @@ import (
 
 const (
 	// shareEvery is how long a busy thread keeps its processor from others.
-	shareEvery = 500 * time.Microsecond
-	// shareBelow is the number of busy workers from which on nobody stands
-	// back: they compute, and each would take a slice of the kernel first.
+	shareEvery = 200 * time.Microsecond
+	// shareBelow busy workers are no reason for a loop not to stand back.
 	shareBelow = 3
 )
 
@@ -19,19 +18,44 @@ const (
 // loop that is never idle, and a worker that always finds a mailbox, are
 // threads that never block: the kernel would take the processor from them only
 // at the end of a slice of several milliseconds, and whoever waits for a
-// net.Conn on the same processor waits that long.
-type share struct{ last int64 }
+// net.Conn on the same processor waits for all of theirs.
+type share struct {
+	last   int64
+	popped uint64
+}
 
-// breathe is called between pieces of work. It costs a look at the clock and,
-// at most every shareEvery, a sched_yield, which returns at once when nobody
-// waits.
-func (s *share) breathe(w *Workers) {
+// due tells, at most every shareEvery, that it is time to stand back.
+func (s *share) due() bool {
 	now := nanotime()
 	if now-s.last < int64(shareEvery) {
-		return
+		return false
 	}
 	s.last = now
-	if w.busy() < shareBelow {
-		_, _, _ = syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	return true
+}
+
+// loop is called once a turn. A loop does not stand back for workers that
+// compute, because each of them would keep the processor for a whole slice:
+// those that have taken no mailbox since the last time.
+func (s *share) loop(w *Workers) {
+	if !s.due() {
+		return
 	}
+	busy, popped := w.pace()
+	if busy < shareBelow || popped-s.popped >= uint64(busy) {
+		standBack()
+	}
+	s.popped = popped
+}
+
+// worker is called between mailboxes, so its handlers are short.
+func (s *share) worker() {
+	if s.due() {
+		standBack()
+	}
+}
+
+// standBack returns at once when nobody waits.
+func standBack() {
+	_, _, _ = syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 }

@@ -12,8 +12,9 @@ import (
 
 // WorkersOptions configures Workers. The zero value works.
 type WorkersOptions struct {
-	// Min workers start without waiting and stay once started. Default:
-	// GOMAXPROCS, at least 2, at most Max.
+	// Min workers start without waiting and stay once started. Default: the
+	// processors this process may use, at least 2, at most Max. GOMAXPROCS is
+	// larger where the kernel shares them among threads that compute.
 	Min int
 	// Max bounds the workers, and so the jobs that run or block at the same
 	// time. Default 10,000.
@@ -85,6 +86,9 @@ type Workers struct {
 	mark    uint64 // queue.pushed when sampler was armed
 	stuck   uint64 // pushes below this one waited for StuckAfter
 	hold    time.Time
+	cores   int
+	period  uint32 // counts looks of the sampler
+	moving  int    // workers that took a mailbox in this period
 
 	retire   *time.Timer // ends idle workers above min
 	retiring bool
@@ -106,6 +110,8 @@ type worker struct {
 	wake  chan struct{}
 	share share
 	runs  uint32
+	// period is the one in which it last took a mailbox.
+	period uint32
 	// mb and rest are the mailbox being run and its jobs that are still to run.
 	mb   *Mailbox
 	rest *Node
@@ -128,12 +134,13 @@ func NewWorkers(o WorkersOptions) *Workers {
 	w := &Workers{
 		min: o.Min, max: o.Max, idleAfter: o.IdleTimeout, stuckAfter: o.StuckAfter,
 		logger: o.Logger, onPanic: o.OnPanic, ended: make(chan struct{}),
+		cores: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)),
 	}
 	if w.max <= 0 {
 		w.max = defaultMaxWorkers
 	}
 	if w.min <= 0 {
-		w.min = max(2, runtime.GOMAXPROCS(0))
+		w.min = max(2, w.cores)
 	}
 	w.min = min(w.min, w.max)
 	if w.idleAfter <= 0 {
@@ -195,11 +202,12 @@ func (w *Workers) Go(j Job) {
 	w.Submit(&s.mb, &s.n)
 }
 
-// busy returns how many workers are running jobs.
-func (w *Workers) busy() int {
+// pace returns how many workers are running jobs, and how many mailboxes all
+// have taken.
+func (w *Workers) pace() (busy int, popped uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.count - len(w.idle)
+	return w.count - len(w.idle), w.queue.pushed - uint64(w.queue.n)
 }
 
 // Stats returns a snapshot. Any goroutine.
@@ -288,7 +296,7 @@ func (k *worker) loop() {
 		k.rest = k.mb.take()
 		k.finish()
 		if k.runs++; k.runs%shareLook == 0 {
-			k.share.breathe(k.w)
+			k.share.worker()
 		}
 	}
 	ended = true
@@ -354,6 +362,10 @@ func (k *worker) next() bool {
 		}
 		if w.queue.n > 0 {
 			k.mb = w.queue.pop()
+			if k.period != w.period {
+				k.period = w.period
+				w.moving++
+			}
 			var up *worker
 			if raised {
 				up = w.raise(true)
