@@ -32,11 +32,7 @@ const (
 	heapLiveKey = "/gc/heap/live:bytes"
 )
 
-var (
-	tuneMemory sync.Once
-	// floor is never written to: it is address space, not memory.
-	floor []byte
-)
+var tuneMemory sync.Once
 
 // TuneMemory lets this process keep its memory close to what it uses. It
 // changes settings of the whole process, so the application must ask for it,
@@ -51,6 +47,7 @@ var (
 func TuneMemory() {
 	tuneMemory.Do(func() {
 		keep := os.Getenv("GOGC") != ""
+		var floor []byte // never written to: address space, not memory
 		if !keep {
 			floor = make([]byte, heapFloor)
 		}
@@ -58,6 +55,7 @@ func TuneMemory() {
 			var r ramp
 			normal, low := 0, false
 			for range time.Tick(tuneEvery) {
+				runtime.KeepAlive(floor)
 				if r.look(connTotal.Load()) {
 					debug.FreeOSMemory()
 				}

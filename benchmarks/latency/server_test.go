@@ -110,8 +110,7 @@ func handlers(srv *socketio.Server, running, peak *atomic.Int64) {
 		return s.Emit("done")
 	})
 	socketio.On(srv, "busy", func(s *socketio.Socket, ms int) error {
-		busy(ms)
-		return s.Emit("done")
+		return s.Emit("done", busy(ms))
 	})
 	socketio.On(srv, "compute", func(s *socketio.Socket, ms int) error {
 		if _, err := socketio.Compute(s.Context(), func() int { return busy(ms) }); err != nil {
