@@ -26,7 +26,7 @@ func (l *Loop) accept(t transport, fd int) bool {
 	l.addConn(c)
 	bind(t, c)
 	s.accepted.Add(1)
-	s.open.Add(1)
+	l.count(1)
 	c.setTimer(s.headTicks)
 	return true
 }

@@ -40,7 +40,7 @@ type Peer interface {
 // ReplyKind says what to do with a request.
 type ReplyKind uint8
 
-// The three ways to answer a request.
+// The ways to answer a request.
 const (
 	// Respond writes Status, ContentType, Header and Body on the loop.
 	Respond ReplyKind = iota
@@ -50,7 +50,27 @@ const (
 	// Handover gives the connection, this request included, to Options.HTTP
 	// (net/http), which keeps it.
 	Handover
+	// Defer leaves the request unanswered until Conn.Respond; Waiter is told
+	// if the client goes away before. The connection's next request waits.
+	Defer
+	// ReadBody reads the request's body first, at most Limit bytes;
+	// Waiter.Body then decides about the request.
+	ReadBody
 )
+
+// Waiter follows a request that was not answered at once. Its methods run on
+// the connection's loop.
+type Waiter interface {
+	// Body has the whole body of a request answered with ReadBody; the buffer
+	// belongs to the receiver. err is ErrTooLarge, and body nil, when it is
+	// over the limit: the connection closes after the response then. The reply
+	// is anything but Upgrade, Handover and ReadBody.
+	Body(c *Conn, body []byte, err error) Reply
+	// Gone runs instead of an answer: the client has closed the connection, or
+	// the time in Reply.Wait, or for the body, is over. Conn.Respond does
+	// nothing for this Waiter any more.
+	Gone(c *Conn, err error)
+}
 
 // Reply is a Handler's answer to a request.
 type Reply struct {
@@ -64,6 +84,14 @@ type Reply struct {
 	Close bool
 	// Subprotocol is echoed in Sec-WebSocket-Protocol of an upgrade.
 	Subprotocol string
+
+	// Waiter belongs to Defer and ReadBody.
+	Waiter Waiter
+	// Limit of a body in bytes.
+	Limit int
+	// Wait bounds a Defer in ticks of 100 ms: then the client gets a 503. 0:
+	// no bound.
+	Wait uint32
 }
 
 // Task is work posted to a loop. Run returns true to be called again in a

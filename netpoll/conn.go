@@ -12,6 +12,8 @@ type connState uint8
 
 const (
 	stateHTTP connState = iota
+	// stateDetached: no socket; see Loop.OpenDetached.
+	stateDetached
 	stateWS
 	// stateClosing: our close frame is queued or sent, the peer's awaited.
 	stateClosing
@@ -79,7 +81,9 @@ func (c *Conn) Slot() uint32 { return c.slot }
 func (c *Conn) Peer() Peer { return c.peer }
 
 // Alive tells whether messages can still be sent.
-func (c *Conn) Alive() bool { return c.state <= stateWS && c.link != nil }
+func (c *Conn) Alive() bool {
+	return c.state <= stateWS && (c.link != nil || c.state == stateDetached)
+}
 
 // RemoteAddr returns the client's address, nil once closed.
 func (c *Conn) RemoteAddr() net.Addr {
@@ -116,7 +120,7 @@ func (c *Conn) CloseWS(code ws.StatusCode, reason string) {
 		c.queueClose(code, reason)
 		c.state = stateClosing
 		c.setTimer(c.loop.srv.closeTicks)
-	case stateHTTP:
+	case stateHTTP, stateDetached:
 		c.Abort(&CloseError{Code: code, Reason: reason, Local: true})
 	}
 }
@@ -161,6 +165,7 @@ func (c *Conn) fail(code ws.StatusCode, reason string, err error) {
 // linger tells the peer object now and closes TCP once output is flushed.
 func (c *Conn) linger(err error) {
 	c.state = stateLinger
+	c.abandon(err)
 	c.dropInbound()
 	c.setTimer(c.loop.srv.closeTicks)
 	c.markDirect()
@@ -170,12 +175,11 @@ func (c *Conn) linger(err error) {
 // Abort closes TCP at once; pending output is dropped. Peer.Closed(err) runs
 // before Abort returns, unless it has run.
 func (c *Conn) Abort(err error) {
-	if c.link == nil {
-		return
-	}
 	link := c.link
 	c.closed(err)
-	closeTransport(link)
+	if link != nil {
+		closeTransport(link)
+	}
 }
 
 // tell runs Peer.Closed once.
@@ -191,7 +195,8 @@ func (c *Conn) tell(err error) {
 // closed forgets everything about the socket. It is the only place where a
 // connection dies; the lists still naming it skip it by its state.
 func (c *Conn) closed(err error) {
-	if c.link == nil {
+	detached := c.state == stateDetached
+	if c.link == nil && !detached {
 		return
 	}
 	l := c.loop
@@ -199,9 +204,15 @@ func (c *Conn) closed(err error) {
 	c.state = stateDead
 	l.wheel.stop(c.slot)
 	c.dropPending()
+	c.abandon(err)
 	c.dropInbound()
 	c.tell(err)
 	l.removeConn(c)
+	if detached {
+		l.srv.detached.Add(-1)
+	} else {
+		l.count(-1)
+	}
 }
 
 // finished runs when nothing is left to write: a lingering connection ends
@@ -217,7 +228,7 @@ func (c *Conn) finished() {
 // timerFired runs when the wheel reaches the connection's deadline.
 func (c *Conn) timerFired() {
 	switch c.state {
-	case stateWS:
+	case stateWS, stateDetached:
 		defer c.recoverPeer("Peer.Timer")
 		c.peer.Timer()
 	case stateHTTP:

@@ -88,6 +88,9 @@ func (l *Loop) flushUrgent() {
 // connection goes to the blocked list.
 func (l *Loop) flushConn(c *Conn) {
 	if c.link == nil || c.flags&flagBlocked != 0 {
+		if c.state == stateDetached && c.flags&flagBlocked == 0 {
+			c.drain()
+		}
 		return
 	}
 	if c.link.OutboundBuffered() > 0 {

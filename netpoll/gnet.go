@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -23,6 +23,8 @@ type driver struct {
 	// enrolled: the wake pipes have been given to the loops.
 	enrolled bool
 	start    time.Time
+
+	registering sync.Mutex
 }
 
 // wakeEnd marks the connection that is the read end of a loop's wake pipe.
@@ -81,24 +83,36 @@ func (d *driver) enroll() error {
 		if err != nil {
 			return os.NewSyscallError("socketpair", err)
 		}
-		f := os.NewFile(uintptr(fds[0]), "wake")
-		nc, err := net.FileConn(f)
-		_ = f.Close()
-		if err != nil {
-			_ = unix.Close(fds[1])
-			return err
-		}
-		ctx := gnet.NewNetConnContext(context.Background(), nc)
-		res, err := d.eng.Register(gnet.NewContext(ctx, &wakeEnd{writeFD: fds[1]}))
-		if err == nil {
-			err = (<-res).Err
-		}
-		if err != nil {
+		if err := d.enter(fds[0], &wakeEnd{writeFD: fds[1]}); err != nil {
 			_ = unix.Close(fds[1])
 			return err
 		}
 	}
 	return nil
+}
+
+// enter gives a loop one end of a socket pair, or closes it; OnOpen finds
+// what. Unlike a TCP connection it cannot be reset, which Register does not
+// survive. Any goroutine.
+func (d *driver) enter(fd int, what any) error {
+	nc, err := fileConn(fd)
+	if err != nil {
+		return err
+	}
+	ctx := gnet.NewContext(gnet.NewNetConnContext(context.Background(), nc), what)
+	d.registering.Lock() // gnet's round-robin counter is not safe
+	res, err := d.eng.Register(ctx)
+	d.registering.Unlock()
+	if err != nil {
+		_ = nc.Close()
+		return err
+	}
+	select {
+	case r := <-res:
+		return r.Err
+	case <-d.s.done: // a loop that has ended does not answer
+		return ErrShutdown
+	}
 }
 
 func (d *driver) OnShutdown(gnet.Engine) { d.s.engineStopping() }
@@ -111,7 +125,11 @@ func (d *driver) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		d.s.loopReady()
 		return nil, gnet.None
 	}
-	if !l.accept(gc, gc.Fd()) {
+	var link transport = gc
+	if t, ok := gc.Context().(*tunnelEnd); ok {
+		link = &tunnelLink{transport: gc, remote: t.remote}
+	}
+	if !l.accept(link, gc.Fd()) {
 		gc.SetContext(nil)
 		return nil, gnet.Close
 	}
@@ -153,12 +171,20 @@ func (d *driver) OnClose(gc gnet.Conn, err error) gnet.Action {
 }
 
 // bind ties a connection to gnet's.
-func bind(t transport, c *Conn) { t.(gnet.Conn).SetContext(c) }
+func bind(t transport, c *Conn) { below(t).SetContext(c) }
+
+// below returns gnet's own connection.
+func below(t transport) gnet.Conn {
+	if tl, ok := t.(*tunnelLink); ok {
+		t = tl.transport
+	}
+	return t.(gnet.Conn)
+}
 
 // closeTransport closes the socket at once. It must run on the loop;
 // Conn.Close of gnet would wait behind everything else.
 func closeTransport(t transport) {
-	gc := t.(gnet.Conn)
+	gc := below(t)
 	_ = gc.EventLoop().Close(gc)
 }
 

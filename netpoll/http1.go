@@ -8,6 +8,14 @@ import "fmt"
 func (c *Conn) readHTTP(p []byte) {
 	l := c.loop
 	for len(p) > 0 && c.state == stateHTTP {
+		if in := c.in; in != nil && in.wait != nil {
+			if !in.wait.reading {
+				c.holdBack(p)
+				return
+			}
+			p = c.readBody(p)
+			continue
+		}
 		head := p
 		from := 0
 		if in := c.in; in != nil && len(in.head) > 0 {
@@ -75,6 +83,10 @@ func (c *Conn) request(r *Request, rest []byte) {
 		c.upgrade(r, &reply)
 	case Handover:
 		c.handOver(r, rest)
+	case ReadBody:
+		c.startBody(r, &reply)
+	case Defer:
+		c.deferReply(r, &reply)
 	default:
 		c.respond(r, &reply)
 	}
@@ -82,19 +94,34 @@ func (c *Conn) request(r *Request, rest []byte) {
 
 // respond writes a response from memory.
 func (c *Conn) respond(r *Request, reply *Reply) {
-	s := c.loop.srv
-	last := reply.Close || r.Close || s.draining.Load() || c.loop.srv.crowded(c.fd)
+	f := framingOf(r)
 	if r.ContentLength > 0 || r.Chunked {
 		// The body would be read as the next request; nobody here wants it.
-		last = true
+		f.last = true
 	}
-	headOnly := string(r.Method) == "HEAD"
+	c.write(f, reply)
+}
+
+// framing is what a response needs to know of its request.
+type framing struct {
+	last     bool // the connection closes behind the response
+	headOnly bool
+	old      bool // HTTP/1.0
+}
+
+func framingOf(r *Request) framing {
+	return framing{last: r.Close, headOnly: string(r.Method) == "HEAD", old: r.Minor == 0}
+}
+
+func (c *Conn) write(f framing, reply *Reply) {
+	s := c.loop.srv
+	last := f.last || reply.Close || s.draining.Load() || s.crowded(c.fd)
 	extra := reply.Header
-	if r.Minor == 0 && !last {
+	if f.old && !last {
 		extra += "Connection: keep-alive\r\n" // RFC 9112 appendix C.2.2
 	}
 	c.push(NewMsgWire(AppendResponse(nil, reply.Status, reply.ContentType, extra,
-		reply.Body, !last, headOnly), 1))
+		reply.Body, !last, f.headOnly), 1))
 	c.flags |= flagServed
 	if last {
 		c.linger(ErrHTTPDone)
@@ -114,7 +141,17 @@ func (c *Conn) refuse(status int, text string) {
 
 // httpTimeout ends a connection whose request did not come in time.
 func (c *Conn) httpTimeout() {
-	if c.in != nil && len(c.in.head) > 0 {
+	switch in := c.in; {
+	case in == nil:
+	case in.wait != nil && in.wait.reading:
+		c.abandon(ErrTimeout)
+		c.refuse(408, "request body not complete in time")
+		return
+	case in.wait != nil:
+		c.abandon(ErrTimeout)
+		c.refuse(503, "no answer in time")
+		return
+	case len(in.head) > 0:
 		c.refuse(408, "request head not complete in time")
 		return
 	}

@@ -10,8 +10,9 @@ import (
 // frame header or payload, or the fragments of a message. A connection at a
 // message boundary has none. The small ones are pooled by the loop.
 type inbound struct {
-	head    []byte // HTTP: request head so far
-	scanned int    // bytes of head known not to end it
+	wait    *request // HTTP: the request that is not answered yet
+	head    []byte   // HTTP: request head so far, or what came behind wait
+	scanned int      // bytes of head known not to end it
 
 	hdr    [ws.MaxHeaderSize]byte
 	nhdr   int
@@ -55,7 +56,8 @@ func (c *Conn) dropInbound() {
 
 // settle releases the inbound state at a message boundary.
 func (c *Conn) settle() {
-	if in := c.in; in != nil && !in.active && in.nhdr == 0 && in.op == 0 && len(in.head) == 0 {
+	if in := c.in; in != nil && !in.active && in.nhdr == 0 && in.op == 0 && len(in.head) == 0 &&
+		in.wait == nil {
 		c.dropInbound()
 	}
 }
@@ -63,22 +65,37 @@ func (c *Conn) settle() {
 // readWS takes bytes of a WebSocket connection as they come. p belongs to the
 // loop's read buffer and is unmasked in place.
 func (c *Conn) readWS(p []byte) {
+	p = c.readFrames(p)
+	if l := c.loop; l.movedFrom == c {
+		to := l.movedTo
+		l.movedFrom, l.movedTo = nil, nil
+		if len(p) > 0 {
+			l.n.bytesIn -= uint64(len(p)) // traffic counts them again
+			to.traffic(p)
+		}
+	}
+}
+
+// readFrames returns what it has not looked at when the connection ends or
+// moves on the way.
+func (c *Conn) readFrames(p []byte) []byte {
 	for (c.state == stateWS || c.state == stateClosing) && !c.overloaded() {
 		if in := c.in; in != nil && in.active {
 			if p = c.readPayload(in, p); len(p) == 0 {
-				return
+				return nil
 			}
 			continue
 		}
 		if len(p) == 0 {
-			return
+			return nil
 		}
 		h, rest, ok := c.readHeader(p)
 		if !ok {
-			return
+			return nil
 		}
 		p = c.startFrame(h, rest)
 	}
+	return p
 }
 
 // readHeader parses a frame header, across segments if need be. ok is false

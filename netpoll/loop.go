@@ -83,6 +83,10 @@ type Loop struct {
 	queues  []*msgQueue
 	ctlFree *Msg
 	inFree  *inbound
+
+	// The connection whose frames are being read has given its socket away;
+	// the rest of the bytes is for movedTo.
+	movedFrom, movedTo *Conn
 }
 
 func newLoop(s *Server, index int) *Loop {
@@ -294,7 +298,7 @@ func (l *Loop) killDoomed() {
 	for len(l.doomed) > 0 {
 		c := l.doomed[len(l.doomed)-1]
 		l.doomed = l.doomed[:len(l.doomed)-1]
-		if c.link != nil {
+		if c.link != nil || c.state == stateDetached {
 			l.srv.drop(dropSlow)
 			c.Abort(ErrSlowConsumer)
 		}
@@ -316,6 +320,7 @@ func (l *Loop) sendReady() {
 	}
 }
 
+// addConn gives a connection a slot.
 func (l *Loop) addConn(c *Conn) {
 	var slot uint32
 	if n := len(l.freeSlots); n > 0 {
@@ -327,16 +332,18 @@ func (l *Loop) addConn(c *Conn) {
 	}
 	l.conns[slot] = c
 	c.slot = slot
-	l.live++
-	l.pub.conns.Store(int64(l.live))
 }
 
 func (l *Loop) removeConn(c *Conn) {
 	l.conns[c.slot] = nil
 	l.freeSlots = append(l.freeSlots, c.slot)
-	l.live--
+}
+
+// count adds to the number of open sockets.
+func (l *Loop) count(d int) {
+	l.live += d
 	l.pub.conns.Store(int64(l.live))
-	l.srv.open.Add(-1)
+	l.srv.open.Add(int64(d))
 }
 
 // recovered is deferred around calls into the owner's code that concern no

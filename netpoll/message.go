@@ -11,6 +11,7 @@ type Msg struct {
 	// pooled marks a loop's own control message, which goes back to its free
 	// list after the write.
 	pooled bool
+	plain  bool
 	next   *Msg
 	buf    *[ctlSize]byte
 }
@@ -36,6 +37,13 @@ func NewMsgWire(wire []byte, frames int) *Msg {
 func (m *Msg) Init(wire []byte, frames int) {
 	m.wire, m.frames = wire, int32(frames)
 }
+
+// SetPlain says that compressing the message is not worth it; before it is
+// sent.
+func (m *Msg) SetPlain() { m.plain = true }
+
+// Plain tells whether SetPlain was called.
+func (m *Msg) Plain() bool { return m.plain }
 
 // Len returns the bytes on the wire.
 func (m *Msg) Len() int { return len(m.wire) }

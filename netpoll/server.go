@@ -230,10 +230,17 @@ func (closeAll) Run(l *Loop) bool {
 		switch c.state {
 		case stateWS:
 			c.CloseWS(1001, "server shutting down")
+		case stateDetached:
+			c.Abort(ErrShutdown)
 		case stateHTTP:
-			if c.first != nil {
+			switch {
+			case c.in != nil && c.in.wait != nil:
+				// Its answer may be on the way from another loop.
+				c.in.wait.last = true
+				c.setTimer(l.srv.closeTicks)
+			case c.first != nil:
 				c.linger(ErrShutdown)
-			} else {
+			default:
 				c.Abort(ErrShutdown)
 			}
 		}

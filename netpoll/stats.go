@@ -27,6 +27,7 @@ var dropNames = [dropReasons]string{
 // counters are the server's shared counters; per-message ones are per loop.
 type counters struct {
 	open     atomic.Int64
+	detached atomic.Int64
 	accepted atomic.Uint64
 	requests atomic.Uint64
 	upgrades atomic.Uint64
@@ -86,7 +87,9 @@ type LoopStats struct {
 // Stats are a server's figures since its start. Totals of loops are up to
 // 100 ms old.
 type Stats struct {
-	Conns                                int
+	Conns int
+	// Detached counts sessions that have no socket of their own.
+	Detached                             int
 	Accepted, Requests, Upgrades, Handed uint64
 	// HTTPConns counts the connections net/http has.
 	HTTPConns int
@@ -102,7 +105,7 @@ type Stats struct {
 // Stats returns the server's figures. Any goroutine.
 func (s *Server) Stats() Stats {
 	st := Stats{
-		Conns: int(s.open.Load()), Accepted: s.accepted.Load(), Requests: s.requests.Load(),
+		Conns: int(s.open.Load()), Detached: int(s.detached.Load()), Accepted: s.accepted.Load(), Requests: s.requests.Load(),
 		Upgrades: s.upgrades.Load(), Handed: s.handed.Load(), Panics: s.panics.Load(),
 		Drops: make(map[string]uint64, dropReasons),
 	}

@@ -65,11 +65,11 @@ func (c *client) tidy() {
 }
 
 // Opened implements engine.Upper.
-func (c *client) Opened(head []byte, owned bool) {
+func (c *client) Opened(head []byte, owned bool, remote net.Addr) {
 	if !owned {
 		head = slices.Clone(head)
 	}
-	c.rare = &rareClient{head: head, remote: c.RemoteAddr(), opened: time.Now()}
+	c.rare = &rareClient{head: head, remote: remote, opened: time.Now()}
 	connTotal.Add(1)
 	c.SetDeadline(c.server().opt.ConnectTimeout)
 }

@@ -14,6 +14,10 @@ const (
 	// defaultConnectTimeout closes a connection that joined no namespace.
 	defaultConnectTimeout = 45 * time.Second
 
+	// defaultUpgradeTimeout and defaultCompression are the reference server's.
+	defaultUpgradeTimeout = 10 * time.Second
+	defaultCompression    = 1024
+
 	// defaultMaxPayload is the reference server's maxHttpBufferSize.
 	defaultMaxPayload = 1_000_000
 

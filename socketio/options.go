@@ -71,9 +71,44 @@ type Options struct {
 	// CORSAllowedOrigins lists the origins browsers may connect from, each
 	// "scheme://host[:port]", or "*" for any. Default: the same host and port.
 	CORSAllowedOrigins []string
-	// AllowRequest may refuse a session with an error. It may block. The
-	// WebSocket is open by then: the client sees it closed with code 1008.
+	// CORSCredentials lets browsers send cookies to those origins. CORSMethods,
+	// CORSAllowedHeaders, CORSExposedHeaders and CORSMaxAge fill in the other
+	// headers of cross-origin answers; by default a preflight allows GET, HEAD,
+	// PUT, PATCH, POST, DELETE and whatever headers it asks for. Without
+	// CORSAllowedOrigins none of them is sent.
+	CORSCredentials    bool
+	CORSMethods        []string
+	CORSAllowedHeaders []string
+	CORSExposedHeaders []string
+	CORSMaxAge         time.Duration
+
+	// Transports lists the transports clients may use, "polling" and
+	// "websocket". Default: both.
+	Transports []string
+	// DisableUpgrades does not offer polling clients the way to WebSocket.
+	DisableUpgrades bool
+	// UpgradeTimeout bounds that way; afterwards a client stays on polling.
+	// Default 10 s.
+	UpgradeTimeout time.Duration
+	// HTTPCompression is the size in bytes from which answers to polls are
+	// compressed with gzip or deflate, for clients that accept it; negative:
+	// never. Default 1,024.
+	HTTPCompression int
+	// Cookie is the pattern of a cookie that carries the id of a connection
+	// and is set when one begins with polling, for proxies that choose a server
+	// by it; the server itself does not read it. An empty Name means "io", an
+	// empty Path "/", no SameSite Lax; HttpOnly is always set. Default: none.
+	Cookie *http.Cookie
+
+	// AllowRequest may refuse a connection with an error before its handshake
+	// is answered: with status 403 and the error's text, or 400 for a
+	// WebSocket. It may block, for at most 10 s.
 	AllowRequest func(r *http.Request) error
+	// InitialHeaders may add headers to the answer of a connection's handshake,
+	// Headers to every answer to Engine.IO requests; both may block, and each
+	// request costs more if they are set. They must not keep h or r.
+	InitialHeaders func(h http.Header, r *http.Request)
+	Headers        func(h http.Header, r *http.Request)
 
 	// KeepHeaders names request headers that Socket.Handshake still has after
 	// the connection handlers have returned; the rest is freed then.
@@ -120,6 +155,11 @@ func (o Options) withDefaults() Options {
 	wait(&o.PingInterval, defaultPingInterval)
 	wait(&o.PingTimeout, defaultPingTimeout)
 	wait(&o.ConnectTimeout, defaultConnectTimeout)
+	wait(&o.UpgradeTimeout, defaultUpgradeTimeout)
+	set(&o.HTTPCompression, defaultCompression)
+	if len(o.Transports) == 0 {
+		o.Transports = []string{"polling", "websocket"}
+	}
 	set(&o.MaxPayload, defaultMaxPayload)
 	set(&o.MaxAttachments, defaultMaxAttachments)
 	set(&o.MaxNamespaces, defaultMaxNamespaces)
@@ -188,10 +228,42 @@ func (o *Options) validate() error {
 		{"PingInterval", o.PingInterval},
 		{"PingTimeout", o.PingTimeout},
 		{"ConnectTimeout", o.ConnectTimeout},
+		{"UpgradeTimeout", o.UpgradeTimeout},
 	} {
 		if f.v < 100*time.Millisecond || f.v > 24*time.Hour {
 			return bad(f.name, "%v is not between 100ms and 24h", f.v)
 		}
+	}
+	for _, name := range o.Transports {
+		if name != "polling" && name != "websocket" {
+			return bad("Transports", `%q is neither "polling" nor "websocket"`, name)
+		}
+	}
+	if o.Cookie != nil {
+		c := *o.Cookie
+		if c.Name == "" {
+			c.Name = "io"
+		}
+		if err := c.Valid(); err != nil {
+			return bad("Cookie", "%v", err)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		list []string
+	}{
+		{"CORSMethods", o.CORSMethods},
+		{"CORSAllowedHeaders", o.CORSAllowedHeaders},
+		{"CORSExposedHeaders", o.CORSExposedHeaders},
+	} {
+		for _, v := range f.list {
+			if v == "" || strings.ContainsAny(v, " \t\r\n,:") {
+				return bad(f.name, "%q is not a name", v)
+			}
+		}
+	}
+	if o.CORSMaxAge < 0 {
+		return bad("CORSMaxAge", "%v is negative", o.CORSMaxAge)
 	}
 	for _, origin := range o.CORSAllowedOrigins {
 		if origin == "*" {

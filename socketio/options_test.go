@@ -80,7 +80,7 @@ func TestHTTPOnTheSamePort(t *testing.T) {
 		"/socket.io/?EIO=4&transport=polling&t=1")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, 400, resp.StatusCode)
+	require.Equal(t, 200, resp.StatusCode)
 	code, _ = get("/nothing")
 	require.Equal(t, 404, code)
 }

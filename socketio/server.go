@@ -67,9 +67,15 @@ func NewServer(o Options) (*Server, error) {
 	s.eng = engine.New(engine.Options{
 		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		MaxPayload: o.MaxPayload, CORSAllowedOrigins: o.CORSAllowedOrigins,
+		CORSCredentials: o.CORSCredentials, CORSMethods: o.CORSMethods,
+		CORSAllowedHeaders: o.CORSAllowedHeaders, CORSExposedHeaders: o.CORSExposedHeaders,
+		CORSMaxAge: o.CORSMaxAge, Transports: o.Transports, DisableUpgrades: o.DisableUpgrades,
+		UpgradeTimeout: o.UpgradeTimeout, CompressFrom: o.HTTPCompression, Cookie: o.Cookie,
+		InitialHeaders: o.InitialHeaders, Headers: o.Headers,
 		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
 		HandOver: s.clientFile, NodeTag: o.NodeTag, Logger: o.Logger,
 		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,
+		Watched: func() bool { return s.refusals.list.Load() != nil },
 	})
 	if err := s.bind(); err != nil {
 		return nil, err
@@ -96,6 +102,7 @@ func (s *Server) clientFile(name []byte) bool {
 // files, and whatever comes on a connection it kept.
 func (s *Server) serveMounted(w http.ResponseWriter, r *http.Request) {
 	if name, ok := strings.CutPrefix(r.URL.Path, s.opt.Path); ok && s.clientFile([]byte(name)) {
+		s.eng.CORS(w.Header(), r)
 		s.opt.ClientFiles.ServeHTTP(w, r)
 		return
 	}

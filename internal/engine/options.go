@@ -2,6 +2,7 @@ package engine
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -21,12 +22,36 @@ type Options struct {
 	// CORSAllowedOrigins lists origins ("https://example.com", or "*" for
 	// any); empty means the same origin only.
 	CORSAllowedOrigins []string
-	// AllowRequest may refuse a new session with an error. It runs on the
-	// admission pool and may block. The WebSocket is open by then (netpoll
-	// cannot hold an answer back); a refused client gets a close frame 1008
-	// with the error's text before any Engine.IO packet.
+	// CORSCredentials, CORSMethods, CORSAllowedHeaders, CORSExposedHeaders and
+	// CORSMaxAge are the rest of what browsers are told when origins are
+	// listed.
+	CORSCredentials    bool
+	CORSMethods        []string
+	CORSAllowedHeaders []string
+	CORSExposedHeaders []string
+	CORSMaxAge         time.Duration
+
+	// Transports lists "polling" and "websocket"; empty: both.
+	Transports []string
+	// DisableUpgrades empties the list of upgrades that polling clients are
+	// offered.
+	DisableUpgrades bool
+	// UpgradeTimeout bounds an upgrade. Default 10 s.
+	UpgradeTimeout time.Duration
+	// CompressFrom is the size in bytes from which answers to polls are
+	// compressed; negative: never.
+	CompressFrom int
+	// Cookie is the pattern of a cookie that polling handshakes set.
+	Cookie *http.Cookie
+
+	// AllowRequest may refuse a new session with an error: 403, or 400 for a
+	// WebSocket, with the error's text. It runs on the admission pool, before
+	// the handshake is answered, and may block.
 	AllowRequest func(r *http.Request) error
-	// AllowTimeout bounds AllowRequest.
+	// InitialHeaders adds headers to the answer of a handshake, Headers to
+	// every answer of Engine.IO but errors. They run like AllowRequest.
+	InitialHeaders, Headers func(h http.Header, r *http.Request)
+	// AllowTimeout bounds the hooks. Default 10 s.
 	AllowTimeout time.Duration
 	// HandOver tells which names below Path net/http answers (the client
 	// files), given the target's path without Path.
@@ -38,8 +63,11 @@ type Options struct {
 	// the owner's state of that loop: Loop.App.
 	StartLoop func(l *Loop) any
 	// Refused, if set, is told of every request that is refused. It must not
-	// block: it runs on the loop, or on a goroutine of net/http.
+	// block: it runs on a loop, or on a goroutine of net/http.
 	Refused func(r *Refusal)
+	// Watched, if set, tells whether Refused wants the heads of requests; the
+	// copies cost something. It must not block.
+	Watched func() bool
 	// Open makes the object of a new connection. It embeds a Session.
 	Open func(l *Loop) Upper
 }
@@ -47,10 +75,13 @@ type Options struct {
 // Upper is what the object of a connection does with its session. All methods
 // run on the connection's loop.
 type Upper interface {
-	netpoll.Peer
+	netpoll.Drainer
+	// session is the embedded Session.
+	session() *Session
 	// Opened runs when the open packet is queued. head is the request head;
-	// it is valid until Opened returns unless owned is true.
-	Opened(head []byte, owned bool)
+	// it is valid until Opened returns unless owned is true. remote is the
+	// client's address.
+	Opened(head []byte, owned bool, remote net.Addr)
 	// Packet is an Engine.IO message: text, or an attachment when binary. p
 	// is valid until Packet returns unless owned is true.
 	Packet(binary bool, p []byte, owned bool)

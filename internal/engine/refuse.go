@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"github.com/throng-server/throng/netpoll"
@@ -20,7 +21,6 @@ const (
 	badVersion
 	serverDraining
 	forbidden
-	keptConnection
 	refusalKinds
 )
 
@@ -36,7 +36,7 @@ var refusals = [refusalKinds]struct {
 	transportUnknown: {name: "transport_unknown", status: 400, code: 0,
 		message: "Transport unknown"},
 	pollingOff: {name: "polling", status: 400, code: 0, message: "Transport unknown",
-		note: `HTTP long-polling is not enabled: a client asked for transport=polling and ` +
+		note: `HTTP long-polling is switched off: a client asked for transport=polling and ` +
 			`was refused; pass transports: ["websocket"] to io()`},
 	originRefused: {name: "origin", status: 400, code: 3,
 		message: "Origin not allowed: see cors_allowed_origins",
@@ -50,27 +50,46 @@ var refusals = [refusalKinds]struct {
 	serverDraining: {name: "draining", status: 503, code: 3, message: "Server shutting down"},
 	forbidden: {name: "forbidden", status: 403, code: 4, message: "Forbidden",
 		note: "AllowRequest refused a session"},
-	keptConnection: {name: "kept_connection", status: 503, code: 3,
-		message: "Upgrade needs a new connection"},
 }
 
-// reply answers a refused request. An upgrade gets plain text and the end of
-// the connection, everything else the JSON body of the protocol.
-func reply(k refusal, r *netpoll.Request) netpoll.Reply {
+// replyTo answers a refused request.
+func replyTo(k refusal, upgrade bool) netpoll.Reply {
 	f := &refusals[k]
-	if r.Upgrade {
-		status := f.status
-		if status == 403 {
-			status = 400
-		}
-		return netpoll.Reply{Kind: netpoll.Respond, Status: status, ContentType: "text/html",
-			Body: []byte(f.message), Close: true}
-	}
-	body := append([]byte(`{"code":`), strconv.Itoa(f.code)...)
-	body = append(body, `,"message":"`...)
-	body = append(body, f.message...)
-	body = append(body, `"}`...)
-	return netpoll.Reply{Kind: netpoll.Respond, Status: f.status,
-		ContentType: "application/json", Body: body,
-		Close: k == serverDraining || r.ContentLength > 0 || r.Chunked}
+	r := refusalReply(f.status, f.code, f.message, upgrade)
+	r.Close = r.Close || k == serverDraining
+	return r
 }
+
+// refusalReply is the answer of a refusal: for an upgrade plain text and the
+// end of the connection, for everything else the JSON body of the protocol.
+func refusalReply(status, code int, message string, upgrade bool) netpoll.Reply {
+	if upgrade {
+		if status == 403 {
+			status = 400 // as the reference server does
+		}
+		return netpoll.Reply{Status: status, ContentType: "text/html", Body: []byte(message),
+			Close: true}
+	}
+	text, _ := json.Marshal(message) // a string always can be
+	body := append([]byte(`{"code":`), strconv.Itoa(code)...)
+	body = append(append(append(body, `,"message":`...), text...), '}')
+	return netpoll.Reply{Status: status, ContentType: "application/json", Body: body}
+}
+
+// keepUsable has the body of a refused request read first, so that the
+// connection can be used on.
+func keepUsable(r *netpoll.Request, reply netpoll.Reply, limit int) netpoll.Reply {
+	if reply.Close || r.ContentLength <= 0 && !r.Chunked {
+		return reply
+	}
+	return netpoll.Reply{Kind: netpoll.ReadBody, Limit: limit, Waiter: &refusedBody{reply}}
+}
+
+// refusedBody waits for a body that nobody wants.
+type refusedBody struct{ reply netpoll.Reply }
+
+// Body implements netpoll.Waiter.
+func (b *refusedBody) Body(*netpoll.Conn, []byte, error) netpoll.Reply { return b.reply }
+
+// Gone implements netpoll.Waiter.
+func (b *refusedBody) Gone(*netpoll.Conn, error) {}

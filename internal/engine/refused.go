@@ -58,12 +58,40 @@ func (s *Server) turnAway(k refusal, conn *netpoll.Conn, r *netpoll.Request, q q
 	s.opt.Refused(f)
 }
 
-// forbade reports that AllowRequest refused a session.
-func (s *Server) forbade(c *checked) {
+// turnedAway counts and reports an exchange that is refused on its session's
+// loop.
+func (x *exchange) turnedAway(k refusal) {
+	s := x.srv
+	s.refused[k].Add(1)
 	if s.opt.Refused == nil {
 		return
 	}
+	f := &Refusal{Code: refusals[k].code, Message: refusals[k].message, Head: x.head,
+		Remote: x.remote}
+	switch {
+	case k == sidUnknown:
+		f.Key, f.Value = "sid", x.id.Append(nil)
+	case k == badRequest && !x.v4:
+		f.Name = "PROTOCOL_MISMATCH"
+	case k == badRequest:
+		f.Name = "TRANSPORT_MISMATCH"
+	default:
+		f.Key, f.Value = "message", []byte(f.Message)
+	}
+	s.opt.Refused(f)
+}
+
+// forbade reports that AllowRequest refused a session.
+func (x *exchange) forbade(err error) {
+	if x.srv.opt.Refused == nil {
+		return
+	}
 	f := &refusals[forbidden]
-	s.opt.Refused(&Refusal{Code: f.code, Message: f.message, Key: "message",
-		Value: []byte(c.err.Error()), Head: c.head, Remote: c.s.RemoteAddr()})
+	x.srv.opt.Refused(&Refusal{Code: f.code, Message: f.message, Key: "message",
+		Value: []byte(err.Error()), Head: x.head, Remote: x.remote})
+}
+
+// watched tells whether refusals are reported, so that heads are kept for it.
+func (s *Server) watched() bool {
+	return s.opt.Refused != nil && (s.opt.Watched == nil || s.opt.Watched())
 }

@@ -13,6 +13,7 @@ import (
 // of several equal keys wins, as it does in Node.
 type query struct {
 	transport, eio, sid []byte
+	id                  ID // sid decoded, by route
 }
 
 func parseQuery(raw []byte) query {

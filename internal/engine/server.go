@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,13 @@ import (
 type Server struct {
 	opt      Options
 	beat     eio.Config
+	cors     *corsPolicy // nil: same origin only
+	polling  bool
+	websock  bool
 	draining atomic.Bool
+	loops    [256]atomic.Pointer[Loop]
+	nloops   atomic.Int32
+	turn     atomic.Uint32 // which loop is next for net/http's sessions
 	refused  [refusalKinds]atomic.Uint64
 	notes    [refusalKinds]sampler
 }
@@ -31,7 +38,9 @@ type Loop struct {
 
 	srv     *Server
 	ping    *netpoll.Msg
+	probe   *netpoll.Msg
 	scratch []byte
+	msgs    []*netpoll.Msg
 }
 
 // LoopOf returns the engine's state of a loop. Loop only.
@@ -42,7 +51,16 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Server{opt: o, beat: heartbeat(o.PingInterval, o.PingTimeout)}
+	if o.UpgradeTimeout == 0 {
+		o.UpgradeTimeout = 10 * time.Second
+	}
+	if o.AllowTimeout == 0 {
+		o.AllowTimeout = 10 * time.Second
+	}
+	s := &Server{opt: o, beat: heartbeat(o.PingInterval, o.PingTimeout), cors: newCORS(&o)}
+	s.polling = len(o.Transports) == 0 || slices.Contains(o.Transports, "polling")
+	s.websock = len(o.Transports) == 0 || slices.Contains(o.Transports, "websocket")
+	return s
 }
 
 // Drain makes the server refuse new sessions. Any goroutine.
@@ -59,15 +77,31 @@ func (s *Server) Refusals(m map[string]uint64) {
 
 // StartLoop implements netpoll.Handler.
 func (s *Server) StartLoop(l *netpoll.Loop) {
-	el := &Loop{Loop: l, srv: s, ping: netpoll.NewMsg(ws.OpText, []byte{eioPing})}
+	el := &Loop{Loop: l, srv: s, ping: netpoll.NewMsg(ws.OpText, []byte{eioPing}),
+		probe: netpoll.NewMsg(ws.OpText, []byte("3probe"))}
 	l.App = el
 	if s.opt.StartLoop != nil {
 		el.App = s.opt.StartLoop(el)
 	}
+	s.loops[l.Index()].Store(el)
+	s.nloops.Add(1)
 }
 
 // Open implements netpoll.Handler.
 func (s *Server) Open(l *netpoll.Loop) netpoll.Peer { return s.opt.Open(LoopOf(l)) }
+
+// openInfo is what the open packet of a session says.
+func (s *Server) openInfo(sid string, polling bool) eio.OpenInfo {
+	o := &s.opt
+	info := eio.OpenInfo{SID: sid, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
+		MaxPayload: o.MaxPayload}
+	if polling && s.websock && !o.DisableUpgrades {
+		info.Upgrades = upgradeTo
+	}
+	return info
+}
+
+var upgradeTo = []string{"websocket"}
 
 // Request implements netpoll.Handler: it finds the requests that are ours and
 // checks them in the order of the reference server.
@@ -79,39 +113,118 @@ func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 		s.opt.HandOver(r.Path[len(s.opt.Path):]) {
 		return netpoll.Reply{Kind: netpoll.Handover}
 	}
-	q := parseQuery(r.Query)
-	if k := s.check(r, q); k != accepted {
-		s.turnAway(k, c, r, q, nil)
-		return reply(k, r)
+	if s.cors != nil && string(r.Method) == "OPTIONS" {
+		return s.cors.preflight(r)
 	}
-	return netpoll.Reply{Kind: netpoll.Upgrade, Subprotocol: firstProtocol(r)}
+	q := parseQuery(r.Query)
+	header := s.cors.header(field(r, "origin"))
+	kind, home, k := s.route(r, &q)
+	if k != accepted {
+		s.turnAway(k, c, r, q, nil)
+		refused := replyTo(k, r.Upgrade && s.websock)
+		refused.Header = header
+		return keepUsable(r, refused, s.opt.MaxPayload)
+	}
+	if kind == openWS && !s.hooked(kind) {
+		return netpoll.Reply{Kind: netpoll.Upgrade, Subprotocol: firstProtocol(r), Header: header}
+	}
+	x := s.exchange(kind, r, &q, header)
+	x.conn, x.origin, x.home = c, LoopOf(c.Loop()), home
+	x.socket = c.Peer().(Upper).session()
+	if home == nil {
+		x.home = x.origin
+	}
+	if x.head != nil {
+		x.remote = c.RemoteAddr()
+	}
+	if kind != pollPost {
+		return x.run(x.prepare)
+	}
+	if !s.hooked(kind) {
+		if x.run(x.announce); x.answered {
+			return x.reply
+		}
+	}
+	return netpoll.Reply{Kind: netpoll.ReadBody, Waiter: x, Limit: s.opt.MaxPayload}
 }
 
-func (s *Server) check(r *netpoll.Request, q query) refusal {
+// route finds out what a request wants, and the loop of the session it names.
+func (s *Server) route(r *netpoll.Request, q *query) (exchangeKind, *Loop, refusal) {
+	polls := false
 	switch string(q.transport) {
 	case "websocket":
+		if !s.websock {
+			return 0, nil, transportUnknown
+		}
 	case "polling":
-		return pollingOff
+		if polls = true; !s.polling {
+			return 0, nil, pollingOff
+		}
 	default:
-		return transportUnknown
+		return 0, nil, transportUnknown
+	}
+	if !s.originAllowed(r) {
+		return 0, nil, originRefused
+	}
+	if len(q.sid) > 0 {
+		id, ok := ParseID(string(q.sid))
+		if !ok || id.Node != s.opt.NodeTag {
+			return 0, nil, sidUnknown
+		}
+		home := s.loops[id.Loop].Load()
+		q.id = id
+		switch {
+		case home == nil:
+			return 0, nil, sidUnknown
+		case polls == (r.Upgrade && s.websock):
+			return wrongWay, home, accepted
+		case !polls:
+			return upgradeWS, home, accepted
+		case string(r.Method) == "GET":
+			return pollGet, home, accepted
+		case string(r.Method) == "POST":
+			return pollPost, home, accepted
+		}
+		return otherVerb, home, accepted
 	}
 	switch {
-	case !s.originAllowed(r):
-		return originRefused
-	case len(q.sid) > 0:
-		// A session that began on WebSocket is never taken over by another
-		// connection, so that no id of a request can be valid.
-		return sidUnknown
 	case string(r.Method) != "GET":
-		return badMethod
-	case !r.Upgrade:
-		return badRequest
+		return 0, nil, badMethod
+	case polls == (r.Upgrade && s.websock):
+		return 0, nil, badRequest
 	case len(q.eio) != 1 || q.eio[0] != '4':
-		return badVersion
+		return 0, nil, badVersion
 	case s.draining.Load():
-		return serverDraining
+		return 0, nil, serverDraining
+	case polls:
+		return openPoll, nil, accepted
 	}
-	return accepted
+	return openWS, nil, accepted
+}
+
+// exchange makes the exchange for a request that is let in.
+func (s *Server) exchange(kind exchangeKind, r *netpoll.Request, q *query,
+	header string) *exchange {
+	x := &exchange{srv: s, kind: kind, id: q.id, header: header, upgrade: r.Upgrade && s.websock,
+		v4: len(q.eio) == 1 && q.eio[0] == '4'}
+	switch kind {
+	case pollGet:
+		if s.opt.CompressFrom >= 0 {
+			x.coding = coding(field(r, "accept-encoding"))
+		}
+	case pollPost:
+		x.octets = string(field(r, "content-type")) == "application/octet-stream"
+	case openWS, upgradeWS:
+		x.proto = firstProtocol(r)
+	}
+	if agent := field(r, "user-agent"); bytes.Contains(agent, []byte(";MSIE")) ||
+		bytes.Contains(agent, []byte("Trident/")) {
+		x.msie = true
+	}
+	if kind == openPoll || s.hooked(kind) || s.watched() {
+		x.head = bytes.Clone(r.Raw)
+	}
+	return x
 }
 
 // note logs a refusal an operator should know about, at most one a kind in

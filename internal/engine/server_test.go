@@ -30,9 +30,9 @@ type echo struct {
 	ends chan string
 }
 
-func (e *echo) Opened([]byte, bool) {}
-func (e *echo) Deadline()           {}
-func (e *echo) Ended(reason string) { e.ends <- reason }
+func (e *echo) Opened([]byte, bool, net.Addr) {}
+func (e *echo) Deadline()                     {}
+func (e *echo) Ended(reason string)           { e.ends <- reason }
 
 func (e *echo) Packet(binary bool, p []byte, _ bool) {
 	if binary {
@@ -44,19 +44,23 @@ func (e *echo) Packet(binary bool, p []byte, _ bool) {
 
 type rig struct {
 	*netpoll.Server
-	eng  *Server
-	ends chan string
-	log  *lockedBuffer
+	eng   *Server
+	ends  chan string
+	log   *lockedBuffer
+	loops int
 }
 
-func start(t *testing.T, edit func(o *Options)) *rig {
+func start(t *testing.T, edit func(o *Options)) *rig { return startLoops(t, 2, edit) }
+
+func startLoops(t *testing.T, loops int, edit func(o *Options)) *rig {
 	t.Helper()
-	r := &rig{ends: make(chan string, 64), log: &lockedBuffer{}}
+	r := &rig{ends: make(chan string, 64), log: &lockedBuffer{}, loops: loops}
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
 	o := Options{
 		Path: "/socket.io/", PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
 		MaxPayload: 1_000_000, AllowTimeout: time.Second, NodeTag: 7, Logger: logger,
-		Open: func(*Loop) Upper { return &echo{ends: r.ends} },
+		Open:         func(*Loop) Upper { return &echo{ends: r.ends} },
+		CompressFrom: 1024,
 	}
 	if edit != nil {
 		edit(&o)
@@ -65,7 +69,14 @@ func start(t *testing.T, edit func(o *Options)) *rig {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
 	var err error
-	r.Server, err = netpoll.New(netpoll.Options{Addr: "127.0.0.1:0", Loops: 2, HTTP: mux,
+	http := http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		if strings.HasPrefix(hr.URL.Path, o.Path) {
+			r.eng.ServeHTTP(w, hr)
+			return
+		}
+		mux.ServeHTTP(w, hr)
+	})
+	r.Server, err = netpoll.New(netpoll.Options{Addr: "127.0.0.1:0", Loops: loops, HTTP: http,
 		MaxMessage: o.MaxPayload, Logger: logger}, r.eng)
 	require.NoError(t, err)
 	require.NoError(t, r.Start())
@@ -129,9 +140,10 @@ func TestRequestsAreChecked(t *testing.T) {
 	}{
 		{"GET", "/socket.io/", "", want{400, 0, "Transport unknown"}},
 		{"GET", "/socket.io/x.js", "", want{400, 0, "Transport unknown"}},
-		{"GET", "/socket.io/?EIO=4&transport=polling", "", want{400, 0, "Transport unknown"}},
 		{"GET", "/socket.io/?EIO=4&transport=WebSocket", "", want{400, 0, "Transport unknown"}},
-		{"GET", ok + "&transport=polling", "", want{400, 0, "Transport unknown"}},
+		{"GET", ok + "&transport=polling&EIO=3", "", want{400, 5, "Unsupported protocol version"}},
+		{"POST", ok + "&transport=polling", "Content-Length: 0\r\n",
+			want{400, 2, "Bad handshake method"}},
 		{"GET", ok + "&sid=unknown", "", want{400, 1, "Session ID unknown"}},
 		{"POST", ok, "Content-Length: 0\r\n", want{400, 2, "Bad handshake method"}},
 		{"GET", ok, "", want{400, 3, "Bad request"}},
@@ -142,7 +154,7 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"GET", "/socket.io/?transport=websocket", upgrade,
 			want{400, -1, "Unsupported protocol version"}},
 		{"GET", ok + "&sid=unknown", upgrade, want{400, -1, "Session ID unknown"}},
-		{"GET", "/socket.io/?EIO=4&transport=polling", upgrade, want{400, -1, "Transport unknown"}},
+		{"GET", "/socket.io/?EIO=4&transport=polling", upgrade, want{400, -1, "Bad request"}},
 	} {
 		resp := r.request(t, c.method, c.target, c.fields)
 		require.Equal(t, c.want.status, resp.StatusCode, c.target)
@@ -158,10 +170,8 @@ func TestRequestsAreChecked(t *testing.T) {
 			string(body), c.target)
 		require.Equal(t, "application/json", resp.Header.Get("Content-Type"))
 	}
-	require.Equal(t, 1, strings.Count(r.log.String(), "long-polling is not enabled"))
 	m := map[string]uint64{}
 	r.eng.Refusals(m)
-	require.EqualValues(t, 3, m["polling"])
 	require.EqualValues(t, 1, m["origin"])
 
 	for _, target := range []string{ok, ok + "&sid=", "/socket.io/foo?transport=polling&EIO=4&" +
@@ -335,35 +345,24 @@ func TestAllowRequest(t *testing.T) {
 	})
 	defer close(hold)
 	for who, want := range map[string]string{
-		"": "close 1008 strangers stay out", "panic": "close 1008 AllowRequest panicked",
-		"slow": "close 1008 AllowRequest took too long",
+		"": "strangers stay out", "panic": "a hook panicked", "slow": "no answer in time\n",
 	} {
-		c := r.dialAs(t, who)
-		require.Equal(t, want, next(t, c))
-		require.NoError(t, c.Close())
+		fields := "X-Who: " + who + "\r\n"
+		status := map[bool]int{true: 503, false: 400}[who == "slow"]
+		resp := r.request(t, "GET", "/socket.io/?EIO=4&transport=websocket", upgrade+fields)
+		require.Equal(t, status, resp.StatusCode)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, want, string(body))
+
+		resp = r.request(t, "GET", "/socket.io/?EIO=4&transport=polling", fields)
+		require.Equal(t, map[bool]int{true: 503, false: 403}[who == "slow"], resp.StatusCode)
+		if body, err = io.ReadAll(resp.Body); who != "slow" {
+			require.Equal(t, `{"code":4,"message":"`+want+`"}`, string(body))
+		}
+		require.NoError(t, err)
 	}
 	require.Equal(t, byte('0'), next(t, r.dialAs(t, "friend"))[0])
-}
-
-func TestUpgradeOnAKeptConnection(t *testing.T) {
-	t.Parallel()
-	srv := http.Server{Handler: start(t, nil).eng}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	go func() { _ = srv.Serve(ln) }()
-	defer srv.Close()
-	for target, want := range map[string]string{
-		"/socket.io/?EIO=4&transport=polling":   "Transport unknown",
-		"/socket.io/?EIO=4&transport=websocket": "Upgrade needs a new connection",
-	} {
-		c, err := net.Dial("tcp", ln.Addr().String())
-		require.NoError(t, err)
-		require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
-		_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", target, ln.Addr(), upgrade)
-		require.NoError(t, err)
-		all, err := io.ReadAll(c)
-		require.NoError(t, err, "the connection is closed")
-		require.Contains(t, string(all), want)
-		require.NoError(t, c.Close())
-	}
+	resp := r.request(t, "GET", "/socket.io/?EIO=4&transport=polling", "X-Who: friend\r\n")
+	require.Equal(t, 200, resp.StatusCode)
 }

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"errors"
-	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -22,16 +20,20 @@ const (
 type sessionState uint8
 
 const (
-	stIdle     sessionState = iota // no session yet: plain HTTP
-	stChecking                     // AllowRequest is running
+	stIdle sessionState = iota // no session yet: plain HTTP
 	stOpen
+	stClosing  // ended by the server, or left by the client; a poll may come
+	stEndpoint // a WebSocket of a session that has another connection
 	stEnded
 )
 
-// Session is one Engine.IO session on one WebSocket. It is embedded as the
-// first field of its Upper. Loop only.
+// Session is one Engine.IO session. It is embedded as the first field of its
+// Upper. One that began on a WebSocket, or took one of its loop over, has that
+// in its Conn; one that polls has a Conn without a socket and a side. Loop
+// only.
 type Session struct {
 	netpoll.Conn
+	side  *side
 	beat  eio.Session
 	next  uint32 // tick of the next heartbeat step, 0: none
 	due   uint32 // tick of Upper.Deadline, 0: none
@@ -43,11 +45,21 @@ func (s *Session) el() *Loop { return LoopOf(s.Loop()) }
 
 func (s *Session) upper() Upper { return s.Peer().(Upper) }
 
+func (s *Session) session() *Session { return s }
+
 // NetConn implements netpoll.Peer.
 func (s *Session) NetConn() *netpoll.Conn { return &s.Conn }
 
 // Open tells whether the session is open: packets can be sent.
 func (s *Session) Open() bool { return s.state == stOpen }
+
+// Transport returns "websocket", or "polling" before an upgrade.
+func (s *Session) Transport() string {
+	if s.side != nil && s.side.phase != moved {
+		return "polling"
+	}
+	return "websocket"
+}
 
 // SID returns the session's id, a secret between server and client.
 func (s *Session) SID() ID {
@@ -57,81 +69,24 @@ func (s *Session) SID() ID {
 
 // Upgraded implements netpoll.Peer.
 func (s *Session) Upgraded(r *netpoll.Request) {
-	srv := s.el().srv
-	if srv.opt.AllowRequest == nil {
-		s.open(r.Raw, false)
+	if s.state == stEndpoint {
+		s.attached()
 		return
 	}
-	s.state = stChecking
-	s.SetDeadline(srv.opt.AllowTimeout)
-	c := &check{s: s, head: slices.Clone(r.Raw), f: srv.opt.AllowRequest}
-	if a := s.RemoteAddr(); a != nil {
-		c.remote = a.String()
-	}
-	s.Loop().Server().Admission().Go(c)
+	s.open(r.Raw)
 }
 
-// check asks AllowRequest about one session, off the loop.
-type check struct {
-	s      *Session
-	head   []byte
-	remote string
-	f      func(*http.Request) error
-}
-
-// Run runs on an admission worker.
-func (c *check) Run() {
-	err := errors.New("AllowRequest panicked")
-	defer func() { c.s.Loop().Post(&checked{s: c.s, head: c.head, err: err}) }()
-	r, e := ParseHead(c.head, c.remote)
-	if e == nil {
-		e = c.f(r)
-	}
-	err = e
-}
-
-// checked brings the answer back to the loop.
-type checked struct {
-	s    *Session
-	head []byte
-	err  error
-}
-
-// Run implements netpoll.Task.
-func (c *checked) Run(*netpoll.Loop) bool {
-	s := c.s
-	if s.state != stChecking {
-		return false
-	}
-	s.SetDeadline(0)
-	if c.err != nil {
-		srv := s.el().srv
-		srv.refused[forbidden].Add(1)
-		if skipped, ok := srv.notes[forbidden].allow(time.Now()); ok {
-			srv.opt.Logger.Warn("engine: "+refusals[forbidden].note, "error", c.err,
-				"suppressed", skipped)
-		}
-		srv.forbade(c)
-		s.state = stEnded
-		s.CloseWS(ws.StatusPolicyViolation, c.err.Error())
-		return false
-	}
-	s.open(c.head, true)
-	return false
-}
-
-// open queues the open packet and starts the heartbeat.
-func (s *Session) open(head []byte, owned bool) {
+// open queues the open packet and starts the heartbeat of a session that
+// begins on its WebSocket.
+func (s *Session) open(head []byte) {
 	el := s.el()
-	o := &el.srv.opt
 	el.Entropy.Take(&s.rand)
 	id := s.SID()
-	el.scratch = eio.AppendOpen(el.scratch[:0], eio.OpenInfo{SID: id.String(),
-		PingInterval: o.PingInterval, PingTimeout: o.PingTimeout, MaxPayload: o.MaxPayload})
+	el.scratch = eio.AppendOpen(el.scratch[:0], el.srv.openInfo(id.String(), false))
 	s.Send(netpoll.NewMsg(ws.OpText, el.scratch))
 	s.state = stOpen
 	s.step(s.beat.Start(&el.srv.beat, s.Loop().Tick(), el.jitter()))
-	s.upper().Opened(head, owned)
+	s.upper().Opened(head, false, s.RemoteAddr())
 }
 
 // step notes when the heartbeat goes on.
@@ -156,7 +111,11 @@ func (s *Session) SetDeadline(d time.Duration) {
 func (s *Session) arm() {
 	now := s.Loop().Tick()
 	var wait uint32
-	for _, at := range [...]uint32{s.next, s.due} {
+	steps := [4]uint32{s.next, s.due}
+	if d := s.side; d != nil {
+		steps[2], steps[3] = d.upBy, d.noop
+	}
+	for _, at := range steps {
 		if at == 0 {
 			continue
 		}
@@ -172,17 +131,25 @@ func (s *Session) Timer() {
 	now := s.Loop().Tick()
 	if s.due != 0 && int32(s.due-now) <= 0 {
 		s.due = 0
-		if s.state == stChecking {
-			s.state = stEnded
-			s.CloseWS(ws.StatusPolicyViolation, "AllowRequest took too long")
+		switch s.state {
+		case stClosing:
+			s.Abort(nil)
 			return
-		}
-		if s.state == stOpen {
+		case stOpen:
 			s.upper().Deadline()
 		}
 	}
 	if s.state != stOpen {
 		return
+	}
+	if d := s.side; d != nil {
+		if d.noop != 0 && int32(d.noop-now) <= 0 {
+			d.noop = 0
+			s.tell(eio.Noop)
+		}
+		if d.upBy != 0 && int32(d.upBy-now) <= 0 {
+			s.letGoWS()
+		}
 	}
 	if s.next == 0 || int32(s.next-now) > 0 {
 		s.arm()
@@ -194,7 +161,7 @@ func (s *Session) Timer() {
 	case eio.ActionSendPing:
 		s.Send(el.ping)
 	case eio.ActionClose:
-		s.End(ReasonPingTimeout)
+		s.drop(ReasonPingTimeout)
 		return
 	}
 	s.step(next)
@@ -202,42 +169,67 @@ func (s *Session) Timer() {
 
 // Message implements netpoll.Peer.
 func (s *Session) Message(op ws.OpCode, p []byte, owned bool) {
-	if s.state != stOpen {
-		if s.state == stChecking {
-			// Nothing may come before the open packet.
-			s.state = stEnded
-			s.CloseWS(0, "")
-		}
-		return
+	switch s.state {
+	case stOpen:
+		s.message(op, p, owned)
+	case stEndpoint:
+		s.pass(op, p, owned)
 	}
+}
+
+// message treats a WebSocket message of the session.
+func (s *Session) message(op ws.OpCode, p []byte, owned bool) {
 	pk := eio.Packet{Type: eio.Message, Binary: true, Data: p}
 	if op == ws.OpText {
 		var err error
 		if pk, err = eio.ParseText(p); err != nil {
-			s.End(ReasonParseError)
+			s.drop(ReasonParseError)
 			return
 		}
 		owned = owned || pk.Binary // decoded from base64
 	}
+	s.receive(pk, owned)
+}
+
+// receive treats a packet of the client, whatever it came on.
+func (s *Session) receive(pk eio.Packet, owned bool) {
 	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
 	case eio.ActionDeliver:
 		s.upper().Packet(pk.Binary, pk.Data, owned)
 	case eio.ActionClose:
-		s.End(reason.String())
+		if reason == eio.ReasonTransportClose {
+			s.leave()
+			return
+		}
+		s.drop(reason.String())
 	}
 }
 
 // End ends the session: Upper.Ended runs, then the WebSocket is closed without
-// a code, as the reference server does.
+// a code, as the reference server does, or the poll that waits, or the next
+// one, told.
 func (s *Session) End(reason string) {
-	if s.state != stOpen {
-		return
+	switch d := s.side; {
+	case s.state != stOpen:
+	case d == nil || d.phase == moved:
+		s.drop(reason)
+	default:
+		s.retire(reason)
 	}
-	s.finish(reason)
-	s.CloseWS(0, "")
+}
+
+// endWS ends a session on its own WebSocket.
+func (s *Session) endWS(reason string) {
+	if s.state == stOpen {
+		s.finish(reason)
+		s.CloseWS(0, "")
+	}
 }
 
 func (s *Session) finish(reason string) {
+	if s.state != stOpen {
+		return
+	}
 	s.state = stEnded
 	s.beat.Close()
 	s.next, s.due = 0, 0
@@ -247,10 +239,16 @@ func (s *Session) finish(reason string) {
 
 // Closed implements netpoll.Peer.
 func (s *Session) Closed(err error) {
-	if s.state == stOpen {
+	switch s.state {
+	case stOpen:
 		s.finish(closeReason(err))
+	case stEndpoint:
+		s.unplugged(err)
 	}
 	s.state = stEnded
+	if s.side != nil {
+		s.letGo()
+	}
 }
 
 // closeReason names the end of a connection as Node does.
