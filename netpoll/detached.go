@@ -61,7 +61,6 @@ func (c *Conn) SetReady(on bool) {
 func (c *Conn) TakePending(dst []*Msg) []*Msg {
 	for c.state == stateDetached && c.first != nil {
 		dst = append(dst, c.first)
-		c.loop.n.framesOut += uint64(c.first.frames)
 		c.shift()
 	}
 	return dst
@@ -86,7 +85,6 @@ func (c *Conn) drain() {
 func (c *Conn) Adopt(from *Conn) {
 	l := c.loop
 	own := c.TakePending(nil)
-	l.n.framesOut -= framesOf(own)
 	c.link, c.fd, c.state, c.in = from.link, from.fd, from.state, from.in
 	c.first, c.rest, c.off = from.first, from.rest, from.off
 	c.pendBytes, c.pendFrames = from.pendBytes, from.pendFrames
@@ -112,13 +110,6 @@ func (c *Conn) Adopt(from *Conn) {
 	if c.first != nil {
 		c.markDirect()
 	}
-}
-
-func framesOf(list []*Msg) (n uint64) {
-	for _, m := range list {
-		n += uint64(m.frames)
-	}
-	return n
 }
 
 // sendBatch is messages for a connection of another loop.

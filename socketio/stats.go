@@ -32,6 +32,9 @@ func (s *Server) drop(k dropKind) { s.dropped[k].Add(1) }
 type Stats struct {
 	// Connections that are open, HTTP ones included.
 	Connections int
+	// Detached sessions have no connection of their own: they poll, or their
+	// WebSocket is on another loop than they are.
+	Detached int
 	// Accepted connections and Upgrades to WebSocket, ever.
 	Accepted, Upgrades uint64
 	// Sockets by namespace, and all Rooms. A room with members on several
@@ -73,7 +76,8 @@ func (s *Server) Stats() Stats {
 		st.Sockets[n.name] = n.Len()
 	}
 	n := s.net.Stats()
-	st.Connections, st.Accepted, st.Upgrades = n.Conns, n.Accepted, n.Upgrades
+	st.Connections, st.Detached = n.Conns, n.Detached
+	st.Accepted, st.Upgrades = n.Accepted, n.Upgrades
 	st.Panics = n.Panics + s.panics.Load()
 	st.Workers, st.QueuedMailboxes = n.Workers.Workers, n.Workers.Queued
 	for name, v := range n.Drops {

@@ -4,6 +4,9 @@ import { after, before } from "node:test";
 import { io } from "socket.io-client";
 import { Program, until } from "./process.js";
 
+// What clients of the tests use unless a test says otherwise.
+const transports = (process.env.THRONG_TRANSPORTS ?? "websocket").split(",");
+
 export const wait = (ms) => new Promise((r) => setTimeout(r, ms));
 
 export class Server {
@@ -46,7 +49,7 @@ export class Server {
   // A client that is not yet connected.
   client(nsp = "/", options = {}) {
     const socket = io(this.url + nsp, {
-      transports: ["websocket"], forceNew: true, reconnection: false, ...options,
+      transports, forceNew: true, reconnection: false, ...options,
     });
     this.clients.add(socket);
     return socket;

@@ -41,6 +41,7 @@ func main() {
 	}
 	events(srv)
 	answers(srv)
+	streams(srv)
 	selections(srv)
 	namespaces(srv)
 	parents(srv)

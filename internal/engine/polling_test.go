@@ -66,9 +66,10 @@ func (p *poller) begin(method, fields, body string) net.Conn {
 	return c
 }
 
-// end reads the response.
+// end reads the response and closes the connection.
 func end(t *testing.T, c net.Conn, method string) answer {
 	t.Helper()
+	defer c.Close()
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	require.NoError(t, err)
 	body, err := io.ReadAll(resp.Body)
@@ -88,7 +89,7 @@ func (p *poller) say(body string) {
 	require.Equal(p.t, "ok", p.post(body).body)
 }
 
-// pending returns when the server has n polls that wait.
+// waiting returns when the server has the client's poll.
 func (r *rig) waiting(t *testing.T, p *poller) {
 	t.Helper()
 	r.onSession(t, p, func(s *Session) bool { return s != nil && s.side.get != nil })
