@@ -74,8 +74,11 @@ func (b Broadcast) Volatile() Broadcast {
 // Local restricts the broadcast to this server. There are no others yet.
 func (b Broadcast) Local() Broadcast { return b }
 
-// Compress has no effect on WebSocket, as in Node.
-func (b Broadcast) Compress(bool) Broadcast { return b }
+// Compress is Socket.Compress.
+func (b Broadcast) Compress(on bool) Broadcast {
+	b.flags = b.flags.compress(on)
+	return b
+}
 
 // Timeout bounds the wait for acknowledgements.
 func (b Broadcast) Timeout(d time.Duration) Broadcast {
@@ -112,6 +115,9 @@ func (b Broadcast) emit(a *ask, event string, args []any) error {
 	}
 	f.Init(wire, frames)
 	b.ns.sent(nil, wire)
+	if b.flags&plainFlag != 0 {
+		f.SetPlain()
+	}
 	if a == nil {
 		if lp := b.home(); lp != nil {
 			lp.Post(f)

@@ -57,14 +57,19 @@ func (lp *loop) message(f *fanout) (m *netpoll.Msg, count int) {
 		return &f.Msg, 1
 	}
 	count = len(lp.led)
-	wire, frames := make([]byte, 0, lp.ledBytes), 0
+	wire, frames, plain := make([]byte, 0, lp.ledBytes), 0, true
 	for _, m := range lp.led {
 		wire = append(wire, m.Wire()...)
 		frames += m.Frames()
+		plain = plain && m.Plain()
 	}
 	clear(lp.led)
 	lp.leader, lp.led = nil, lp.led[:0]
-	return netpoll.NewMsgWire(wire, frames), count
+	m = netpoll.NewMsgWire(wire, frames)
+	if plain {
+		m.SetPlain()
+	}
+	return m, count
 }
 
 // Run implements netpoll.Task: it queues the message for the receivers on this

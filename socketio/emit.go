@@ -38,7 +38,16 @@ type emitFlags uint8
 
 const (
 	volatileFlag emitFlags = 1 << iota
+	plainFlag              // not worth compressing
 )
+
+// compress sets or clears plainFlag.
+func (f emitFlags) compress(on bool) emitFlags {
+	if on {
+		return f &^ plainFlag
+	}
+	return f | plainFlag
+}
 
 // emission is a packet for one socket on its way to the loop: task, message
 // and, if it is small, bytes in one object.
@@ -54,6 +63,9 @@ func (m *emission) finish(buf []byte, atts [][]byte) error {
 	wire, frames, err := finishFrames(buf, atts, m.s.ns.srv.opt.MaxAttachments)
 	if err == nil {
 		m.msg.Init(wire, frames)
+		if m.flags&plainFlag != 0 {
+			m.msg.SetPlain()
+		}
 	}
 	return err
 }
@@ -137,8 +149,10 @@ func (s *Socket) Volatile() Emitter { return Emitter{s: s, flags: volatileFlag} 
 // Timeout returns an emitter whose acknowledgements must come within d.
 func (s *Socket) Timeout(d time.Duration) Emitter { return Emitter{s: s, timeout: d} }
 
-// Compress returns an emitter; on WebSocket it has no effect, as in Node.
-func (s *Socket) Compress(bool) Emitter { return Emitter{s: s} }
+// Compress returns an emitter whose events are, or are not, worth compressing
+// in answers to polls; an answer is compressed if one of its events is. On
+// WebSocket it has no effect, as in Node.
+func (s *Socket) Compress(on bool) Emitter { return Emitter{s: s}.Compress(on) }
 
 // Local returns a broadcast to everybody but the socket on this node.
 func (s *Socket) Local() Broadcast { return s.Broadcast().Local() }
@@ -177,8 +191,11 @@ func (e Emitter) Timeout(d time.Duration) Emitter {
 	return e
 }
 
-// Compress has no effect on WebSocket, as in Node.
-func (e Emitter) Compress(bool) Emitter { return e }
+// Compress is Socket.Compress, keeping the other options.
+func (e Emitter) Compress(on bool) Emitter {
+	e.flags = e.flags.compress(on)
+	return e
+}
 
 // Broadcast turns to the whole namespace but this socket, keeping the options.
 func (e Emitter) Broadcast() Broadcast {
