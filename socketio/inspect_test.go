@@ -316,15 +316,34 @@ func TestConnectionErrors(t *testing.T) {
 	require.Equal(t, map[string]string{"transport": "pigeon"}, mounted.Context)
 	require.Equal(t, "/socket.io/", mounted.Request.URL.Path)
 
-	p := dialRaw(t, s, "&refuse=1")
-	p.expect("close 1008")
+	res, err := http.Get(base + "EIO=4&transport=polling&refuse=1")
+	require.NoError(t, err)
+	_ = res.Body.Close()
+	require.Equal(t, 403, res.StatusCode)
 	e := receive(t, errs)
 	require.Equal(t, CodeForbidden, e.Code)
 	require.Equal(t, map[string]string{"message": "not you"}, e.Context)
 	require.Contains(t, e.Error(), "Forbidden")
+	require.True(t, e.Request.URL.Query().Has("refuse"))
+
+	// Refusals of a session's own loop.
+	poll := pollDial(t, s)
+	sid := poll.url[strings.Index(poll.url, "sid=")+4:]
+	for query, want := range map[string]string{
+		"EIO=3&transport=polling&sid=":   "PROTOCOL_MISMATCH",
+		"EIO=4&transport=websocket&sid=": "TRANSPORT_MISMATCH",
+	} {
+		res, err := http.Get(base + query + sid)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		e = receive(t, errs)
+		require.Equal(t, CodeBadRequest, e.Code)
+		require.Equal(t, want, e.Context["name"])
+		require.NotNil(t, e.Request)
+	}
 
 	connect(t, s) // and who is let in is none
-	soon(t, "panics are caught", func() bool { return s.Stats().Panics == 7 })
+	soon(t, "panics are caught", func() bool { return s.Stats().Panics == 9 })
 	require.Empty(t, errs)
 }
 
