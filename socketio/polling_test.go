@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ type pollPeer struct {
 	t      testing.TB
 	url    string
 	client *http.Client
+	early  string // what came with the answer to CONNECT
 }
 
 func pollDial(t testing.TB, s *Server) *pollPeer {
@@ -28,6 +30,7 @@ func pollDial(t testing.TB, s *Server) *pollPeer {
 	p.post("40")
 	got, _ := p.get()
 	require.True(t, strings.HasPrefix(got, `40{"sid":"`), got)
+	_, p.early, _ = strings.Cut(got, "\x1e")
 	return p
 }
 
@@ -41,6 +44,12 @@ func (p *pollPeer) get() (string, http.Header) {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(p.t, err)
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		require.NoError(p.t, err)
+		b, err = io.ReadAll(z)
+		require.NoError(p.t, err)
+	}
 	return string(b), resp.Header
 }
 

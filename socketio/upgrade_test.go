@@ -1,0 +1,189 @@
+package socketio
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// stream checks that every number of a kind comes once and in order, and that
+// binary ones have their attachment.
+type stream struct {
+	t       testing.TB
+	next    map[string]int
+	want    int
+	pending string // attachment awaited: its text packet
+}
+
+func (s *stream) done() bool { return s.next["all"] >= s.want && s.next["own"] >= s.want }
+
+// packet takes a packet in its polling form.
+func (s *stream) packet(p string) bool {
+	switch {
+	case p == "6" || p == "2" || strings.HasPrefix(p, "40"):
+		return true
+	case strings.HasPrefix(p, "b"):
+		ok := s.pending != ""
+		s.pending = ""
+		return ok
+	case s.pending != "":
+		return false
+	}
+	body := strings.TrimPrefix(p, "42")
+	if strings.HasPrefix(p, "451-") {
+		body, s.pending = p[4:], p
+	}
+	parts := strings.SplitN(strings.Trim(body, "[]"), ",", 3)
+	kind := strings.Trim(parts[0], `"`)
+	n, err := strconv.Atoi(parts[1])
+	// A client joins the broadcasts wherever they are.
+	want, began := s.next[kind]
+	if err != nil || n != want && (began || kind == "own") {
+		return false
+	}
+	s.next[kind] = n + 1
+	return true
+}
+
+// Broadcasts and emits go on while clients change from polling to WebSocket,
+// on the session's loop and on others: each client sees every number once and
+// in order.
+func TestUpgradeUnderFire(t *testing.T) {
+	t.Parallel()
+	for _, loops := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
+			t.Parallel()
+			const clients, last = 60, 250
+			stop := make(chan struct{})
+			s := serve(t, Options{Loops: loops}, func(s *Server) {
+				s.OnConnection(func(k *Socket) {
+					go func() {
+						for i := 0; k.Emit("own", i, []byte{1, byte(i)}) == nil; i++ {
+							time.Sleep(2 * time.Millisecond)
+						}
+					}()
+				})
+			})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(2 * time.Millisecond):
+						_ = s.Emit("all", i)
+					}
+				}
+			})
+			var all sync.WaitGroup
+			for i := range clients {
+				all.Go(func() { fire(t, s, last, i%4 == 0) })
+			}
+			all.Wait()
+			close(stop)
+			wg.Wait()
+			soon(t, "all sessions end", func() bool { return s.Stats().Detached == 0 })
+		})
+	}
+}
+
+// fire is one client; a lazy one does not poll between the probe and the end.
+func fire(t *testing.T, s *Server, last int, lazy bool) {
+	p := pollDial(t, s)
+	st := &stream{t: t, next: map[string]int{}, want: last}
+	take := func(payload string) bool {
+		for _, packet := range strings.Split(payload, "\x1e") {
+			if !st.packet(packet) {
+				t.Errorf("%q after %v", packet, st.next)
+				return false
+			}
+			if packet == "2" {
+				p.post("3")
+			}
+		}
+		return true
+	}
+	poll := func() bool {
+		got, _ := p.get()
+		return take(got)
+	}
+	if p.early != "" && !take(p.early) {
+		return
+	}
+	for range 1 + rand.IntN(20) {
+		if !poll() {
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, br, _, err := ws.Dialer{}.Dial(ctx, strings.Replace(strings.Replace(p.url, "http", "ws", 1),
+		"transport=polling", "transport=websocket", 1))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	var r io.Reader = conn
+	if br != nil {
+		r = br
+	}
+	r = bufio.NewReader(r)
+	send := func(text string) { _ = wsutil.WriteClientText(conn, []byte(text)) }
+	send("2probe")
+	if _, probe := frame(t, r); probe != "3probe" {
+		t.Errorf("%q, expected 3probe", probe)
+		return
+	}
+	if !lazy {
+		for range 1 + rand.IntN(4) {
+			if !poll() {
+				return
+			}
+		}
+	}
+	send("5")
+	for !st.done() {
+		op, text := frame(t, r)
+		switch {
+		case op == ws.OpClose:
+			t.Errorf("closed after %v", st.next)
+			return
+		case op == ws.OpBinary:
+			text = "b" + text
+		case text == "6":
+			t.Error("a noop on a WebSocket")
+			return
+		}
+		if !st.packet(text) {
+			t.Errorf("%q after %v", text, st.next)
+			return
+		}
+	}
+}
+
+func frame(t *testing.T, r io.Reader) (ws.OpCode, string) {
+	h, err := ws.ReadHeader(r)
+	if err != nil {
+		t.Error(err)
+		return ws.OpClose, ""
+	}
+	b := make([]byte, h.Length)
+	_, err = io.ReadFull(r, b)
+	if err != nil {
+		t.Error(err)
+		return ws.OpClose, ""
+	}
+	return h.OpCode, string(b)
+}
