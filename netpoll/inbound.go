@@ -65,37 +65,37 @@ func (c *Conn) settle() {
 // readWS takes bytes of a WebSocket connection as they come. p belongs to the
 // loop's read buffer and is unmasked in place.
 func (c *Conn) readWS(p []byte) {
-	p = c.readFrames(p)
-	if l := c.loop; l.movedFrom == c {
-		to := l.movedTo
-		l.movedFrom, l.movedTo = nil, nil
-		if len(p) > 0 {
-			l.n.bytesIn -= uint64(len(p)) // traffic counts them again
-			to.traffic(p)
-		}
-	}
-}
-
-// readFrames returns what it has not looked at when the connection ends or
-// moves on the way.
-func (c *Conn) readFrames(p []byte) []byte {
 	for (c.state == stateWS || c.state == stateClosing) && !c.overloaded() {
 		if in := c.in; in != nil && in.active {
 			if p = c.readPayload(in, p); len(p) == 0 {
-				return nil
+				break
 			}
 			continue
 		}
 		if len(p) == 0 {
-			return nil
+			break
 		}
 		h, rest, ok := c.readHeader(p)
 		if !ok {
-			return nil
+			return
 		}
 		p = c.startFrame(h, rest)
 	}
-	return p
+	if c.loop.movedFrom == c {
+		c.readOn(p)
+	}
+}
+
+// readOn gives the rest of a read to the connection that has adopted the
+// socket on the way.
+func (c *Conn) readOn(p []byte) {
+	l := c.loop
+	to := l.movedTo
+	l.movedFrom, l.movedTo = nil, nil
+	if len(p) > 0 {
+		l.n.bytesIn -= uint64(len(p)) // traffic counts them again
+		to.traffic(p)
+	}
 }
 
 // readHeader parses a frame header, across segments if need be. ok is false

@@ -169,16 +169,12 @@ func (s *Session) Timer() {
 
 // Message implements netpoll.Peer.
 func (s *Session) Message(op ws.OpCode, p []byte, owned bool) {
-	switch s.state {
-	case stOpen:
-		s.message(op, p, owned)
-	case stEndpoint:
-		s.pass(op, p, owned)
+	if s.state != stOpen {
+		if s.state == stEndpoint {
+			s.pass(op, p, owned)
+		}
+		return
 	}
-}
-
-// message treats a WebSocket message of the session.
-func (s *Session) message(op ws.OpCode, p []byte, owned bool) {
 	pk := eio.Packet{Type: eio.Message, Binary: true, Data: p}
 	if op == ws.OpText {
 		var err error
@@ -188,21 +184,31 @@ func (s *Session) message(op ws.OpCode, p []byte, owned bool) {
 		}
 		owned = owned || pk.Binary // decoded from base64
 	}
-	s.receive(pk, owned)
+	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
+	case eio.ActionDeliver:
+		s.upper().Packet(pk.Binary, pk.Data, owned)
+	case eio.ActionClose:
+		s.closedBy(reason)
+	}
 }
 
-// receive treats a packet of the client, whatever it came on.
+// receive treats a packet of a POST.
 func (s *Session) receive(pk eio.Packet, owned bool) {
 	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
 	case eio.ActionDeliver:
 		s.upper().Packet(pk.Binary, pk.Data, owned)
 	case eio.ActionClose:
-		if reason == eio.ReasonTransportClose {
-			s.leave()
-			return
-		}
-		s.drop(reason.String())
+		s.closedBy(reason)
 	}
+}
+
+// closedBy ends the session because of a packet of the client.
+func (s *Session) closedBy(reason eio.Reason) {
+	if reason == eio.ReasonTransportClose {
+		s.leave()
+		return
+	}
+	s.drop(reason.String())
 }
 
 // End ends the session: Upper.Ended runs, then the WebSocket is closed without

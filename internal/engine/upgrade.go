@@ -132,7 +132,7 @@ func (s *Session) fromSocket(ep *Session, op ws.OpCode, p []byte, owned bool) {
 		return
 	}
 	if d.phase == moved {
-		s.message(op, p, owned)
+		s.Message(op, p, owned)
 		return
 	}
 	switch {
