@@ -155,6 +155,13 @@ func (s *Session) fromSocket(ep *Session, op ws.OpCode, p []byte, owned bool) {
 // goes out on it.
 func (s *Session) takeOver(ep *Session) {
 	d := s.side
+	if x := d.get; x != nil && d.phase == probed {
+		// It has waited for less than a noop would take: on its own connection
+		// it has overtaken the upgrade packet that was sent before it.
+		d.get = nil
+		s.SetReady(false)
+		x.refuse(badRequest)
+	}
 	s.tell(eio.Close)
 	d.upBy, d.noop = 0, 0
 	if ep.Loop() == s.Loop() {

@@ -111,8 +111,11 @@ func TestUpgradeThatFails(t *testing.T) {
 			require.Equal(t, "4alive", p.get().body)
 
 			c = p.socket()
+			poll := p.begin("GET", "", "")
+			r.waiting(t, p)
 			tell(t, c, "5", "4without a probe")
 			require.Equal(t, "4without a probe", next(t, c))
+			require.Equal(t, "1", end(t, poll, "GET").body)
 			require.NoError(t, c.Close())
 			require.Equal(t, ReasonTransportClose, <-r.ends)
 		}
@@ -182,6 +185,23 @@ func TestUpgradeIsRefused(t *testing.T) {
 		tell(t, c, "4fine")
 		require.Equal(t, "4fine", next(t, c))
 	}
+}
+
+// A client that polls right behind its upgrade packet is too late, on whatever
+// loop the two arrive first.
+func TestPollBehindUpgrade(t *testing.T) {
+	t.Parallel()
+	eachLoops(t, func(t *testing.T, r *rig) {
+		for range 40 {
+			p := r.openPolling(t)
+			c := p.upgrade()
+			a := p.get()
+			require.Equal(t, 400, a.status)
+			require.Equal(t, `{"code":3,"message":"Bad request"}`, a.body)
+			tell(t, c, "4hello")
+			require.Equal(t, "4hello", next(t, c))
+		}
+	})
 }
 
 // The server ends sessions in every state.
