@@ -160,7 +160,7 @@ func replaceSurrogates(b []byte) {
 // appendNumber appends a JSON number: an integer that fits 64 bits with all
 // its digits, anything else as JavaScript would read and write it.
 func appendNumber(dst, text []byte) []byte {
-	if len(text) <= 20 && bytes.IndexAny(text, ".eE") < 0 {
+	if len(text) <= 20 && !bytes.ContainsAny(text, ".eE") {
 		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			return appendInt(dst, n)
 		}

@@ -4,7 +4,7 @@
 "use strict";
 
 function broadcast() {
-  const socket = io({ transports: ["websocket"] });
+  const socket = io();
   const el = (id) => document.getElementById(id);
 
   page.follow(socket, (connected) => {

@@ -4,7 +4,7 @@
 "use strict";
 
 function chat() {
-  const socket = io("/chat", { transports: ["websocket"] });
+  const socket = io("/chat");
   const el = (id) => document.getElementById(id);
   let room = ""; // the room we are in; "" for none
 

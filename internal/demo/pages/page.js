@@ -32,9 +32,12 @@ const page = {
   // Keeps the state line up to date; changed(connected) is called each time.
   follow(socket, changed) {
     socket.on("connect", () => {
-      const transport = socket.io.engine.transport.name;
+      const engine = socket.io.engine;
+      const show = () => page.state("connected", `${engine.transport.name}, sid ${socket.id}`);
       page.problem("");
-      page.state("connected", `${transport}, sid ${socket.id}`);
+      show();
+      // It begins with polling and moves to WebSocket when that works.
+      engine.once("upgrade", () => { if (socket.connected) show(); });
       changed(true);
     });
     socket.on("disconnect", (reason) => {
