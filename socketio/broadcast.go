@@ -96,6 +96,11 @@ func (b Broadcast) Emit(event string, args ...any) error { return b.emit(nil, ev
 func (b Broadcast) Send(args ...any) error { return b.emit(nil, "message", args) }
 
 func (b Broadcast) emit(a *ask, event string, args []any) error {
+	return b.emitTo(nil, a, event, args)
+}
+
+// emitTo is emit; one is the receiver of an emit to a socket.
+func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 	if b.ns.match != nil {
 		return b.emitToChildren(event, args)
 	}
@@ -105,6 +110,11 @@ func (b Broadcast) emit(a *ask, event string, args []any) error {
 		id = int64(a.key.id)
 	}
 	srv := b.ns.srv
+	r := srv.recovery
+	keep := r != nil && a == nil && b.flags&volatileFlag == 0
+	if keep {
+		args = append(args[:len(args):len(args)], r.blank)
+	}
 	buf, atts, err := sio.AppendEvent(newFrame(f.room[:0]), b.ns.name, id, event, args)
 	if err != nil {
 		return err
@@ -114,9 +124,13 @@ func (b Broadcast) emit(a *ask, event string, args []any) error {
 		return err
 	}
 	f.Init(wire, frames)
-	b.ns.sent(nil, wire)
+	b.ns.sent(one, wire)
 	if b.flags&plainFlag != 0 {
 		f.SetPlain()
+	}
+	if keep {
+		r.post(f)
+		return nil
 	}
 	if a == nil {
 		if lp := b.home(); lp != nil {
@@ -132,8 +146,9 @@ func (b Broadcast) emit(a *ask, event string, args []any) error {
 // a socket names, as long as nobody joined a room that is named like an id.
 func (b *Broadcast) home() *loop {
 	srv := b.ns.srv
-	if b.rooms.n != 1 || len(b.rooms.one) != engine.IDLen || srv.idRooms.Load() {
-		return nil
+	if b.rooms.n != 1 || len(b.rooms.one) != engine.IDLen || srv.idRooms.Load() ||
+		srv.recovery != nil {
+		return nil // a restored socket may be on any loop
 	}
 	id, ok := engine.ParseID(b.rooms.one)
 	if !ok || id.Node != srv.opt.NodeTag || int(id.Loop) >= len(srv.loops) {

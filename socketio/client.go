@@ -247,6 +247,9 @@ func (c *client) close(s *Socket, reason string) {
 	case s.is(stPending):
 		// Its middleware may still run; the verdict finds it closed.
 		s.moveTo(stClosed)
+		if r := lp.srv.recovery; r != nil {
+			r.leave(s, reason, nil)
+		}
 		s.release()
 		c.started()
 	case s.is(stConnected):
@@ -257,6 +260,9 @@ func (c *client) close(s *Socket, reason string) {
 			})
 		}
 		s.moveTo(stClosed)
+		if r := lp.srv.recovery; r != nil {
+			r.leave(s, reason, lp.shard.AppendRooms([]string{}, s.slot))
+		}
 		lp.shard.Remove(s.slot)
 		s.ns.sockets.Add(-1)
 		lp.failAsks(s)

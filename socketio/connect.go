@@ -6,6 +6,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/throng-server/throng/internal/engine"
 	"github.com/throng-server/throng/netpoll"
 	"github.com/throng-server/throng/protocol/sio"
 )
@@ -67,11 +68,23 @@ func (c *client) enter(ns *Namespace, auth []byte) {
 		len(srv.opt.KeepHeaders) > 0 {
 		c.introduce(s, slices.Clone(auth))
 	}
-	if len(h.middleware) == 0 {
+	if rec := srv.recovery; rec != nil {
+		if w := rec.wish(auth); w != nil {
+			lp.resume(s, w)
+			return
+		}
+	}
+	lp.vet(s)
+}
+
+// vet sends a socket through the middleware of its namespace, if it has to.
+func (lp *loop) vet(s *Socket) {
+	list := s.ns.reg.load().middleware
+	if len(list) == 0 || s.is(stRestored) && !lp.srv.recovery.opt.RunMiddlewares {
 		lp.admit(s)
 		return
 	}
-	lp.Server().Admission().Go(&admission{s: s, list: h.middleware})
+	lp.Server().Admission().Go(&admission{s: s, list: list})
 }
 
 // introduce gives a new socket the handshake, or what is left of it when the
@@ -162,6 +175,15 @@ func (c *client) refuse(ns, message string, data any) {
 // its connection handlers queued, in this order.
 func (lp *loop) admit(s *Socket) {
 	c := s.c
+	rec := lp.srv.recovery
+	var ss *session
+	if s.is(stRestored) {
+		if ss = s.session(); !rec.catchUp(lp, ss) {
+			rec.results[recoveryTooFar].Add(1)
+			c.End(engine.ReasonForcedClose) // the next attempt is a new session
+			return
+		}
+	}
 	s.moveTo(stConnected)
 	if !c.joined {
 		c.joined = true
@@ -176,9 +198,26 @@ func (lp *loop) admit(s *Socket) {
 			lp.join(s, room)
 		}
 	}
+	if ss != nil {
+		for _, room := range ss.rooms {
+			lp.join(s, room)
+		}
+		for _, m := range ss.missed {
+			c.Send(m)
+		}
+		ss.missed, ss.rooms = nil, nil
+		rec.results[recoveryDone].Add(1)
+	} else if rec != nil {
+		ss = rec.begin(lp, s)
+	}
 	id := s.id()
 	var room [20]byte
-	b := sio.AppendConnect(newFrame(nil), s.ns.name, string(id.Append(room[:0])))
+	b := newFrame(nil)
+	if ss == nil {
+		b = sio.AppendConnect(b, s.ns.name, string(id.Append(room[:0])))
+	} else {
+		b = sio.AppendConnectSession(b, s.ns.name, string(id.Append(room[:0])), ss.pid.String())
+	}
 	c.Send(netpoll.NewMsgWire(netpoll.FinishFrame(ws.OpText, b), 1))
 
 	if len(s.ns.reg.load().connection) == 0 {

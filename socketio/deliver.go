@@ -13,6 +13,7 @@ type fanout struct {
 	netpoll.Msg
 	b    Broadcast
 	ask  *ask
+	seq  uint64 // its place in the log of recovery; 0: none
 	room [emitRoom]byte
 }
 
@@ -29,12 +30,12 @@ func (f *fanout) Merge(l *netpoll.Loop, next netpoll.Task) bool {
 		if f.Len()+n.Len() > mergeBytes {
 			return false
 		}
-		lp.leader, lp.led, lp.ledBytes = f, append(lp.led[:0], &f.Msg), f.Len()
+		lp.leader, lp.led, lp.ledBytes = f, append(lp.led[:0], f), f.Len()
 	}
 	if lp.ledBytes+n.Len() > mergeBytes {
 		return false
 	}
-	lp.led = append(lp.led, &n.Msg)
+	lp.led = append(lp.led, n)
 	lp.ledBytes += n.Len()
 	return true
 }
@@ -54,6 +55,7 @@ func (r *roomList) equal(o *roomList) bool {
 // those it took over, with their number.
 func (lp *loop) message(f *fanout) (m *netpoll.Msg, count int) {
 	if lp.leader != f {
+		lp.seen = max(lp.seen, f.seq)
 		return &f.Msg, 1
 	}
 	count = len(lp.led)
@@ -62,6 +64,7 @@ func (lp *loop) message(f *fanout) (m *netpoll.Msg, count int) {
 		wire = append(wire, m.Wire()...)
 		frames += m.Frames()
 		plain = plain && m.Plain()
+		lp.seen = max(lp.seen, m.seq)
 	}
 	clear(lp.led)
 	lp.leader, lp.led = nil, lp.led[:0]
@@ -118,8 +121,15 @@ func (lp *loop) begin(t netpoll.Task, b *Broadcast) {
 	p.Except = b.except.appendTo(p.Except[:0])
 	lp.members = lp.appendIDs(lp.members[:0], b.ns, p.Rooms)
 	lp.excepts = lp.appendIDs(lp.excepts[:0], b.ns, p.Except)
-	if s := b.from; s != nil && s.c.Loop() == lp.Loop.Loop && s.is(stConnected) {
-		lp.excepts = append(lp.excepts, s.slot)
+	if s := b.from; s == nil {
+	} else if s.is(stConnected) {
+		if s.c.Loop() == lp.Loop.Loop {
+			lp.excepts = append(lp.excepts, s.slot)
+		}
+	} else if id := s.id(); lp.srv.recovery.at(&id) != nil {
+		if s := lp.lookup(b.ns, &id); s != nil { // the client is back
+			lp.excepts = append(lp.excepts, s.slot)
+		}
 	}
 	p.Slots, p.ExceptSlots = lp.members, lp.excepts
 	lp.slots = lp.shard.AppendPlan(lp.slots[:0], p)

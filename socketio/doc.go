@@ -35,6 +35,15 @@
 // behind each other to the same receivers are joined on the loop, so that a
 // burst costs one queue entry and one write a member.
 //
+// # Recovery
+//
+// With Options.ConnectionStateRecovery a client that lost its connection gets a
+// new Socket with the id, rooms and data of the old one, and Recovered tells
+// so. What it has missed is sent before: events of its namespace and of the
+// rooms it was in when its connection ended. The old Socket stays disconnected;
+// its last handlers may still run. An Emit that returned nil just before the
+// connection ended is among the missed events.
+//
 // # Errors and acknowledgements
 //
 // The protocol has no error reply. When a handler registered with OnAck fails,

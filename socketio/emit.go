@@ -39,6 +39,7 @@ type emitFlags uint8
 const (
 	volatileFlag emitFlags = 1 << iota
 	plainFlag              // not worth compressing
+	offsetFlag             // ends in an offset that the loop fills in
 )
 
 // compress sets or clears plainFlag.
@@ -87,6 +88,10 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 	if m.ask != nil {
 		s.expect(m.ask)
 	}
+	if m.flags&offsetFlag != 0 {
+		text, _ := payload(m.msg.Wire())
+		putSeq(text, lp.seen)
+	}
 	lp.n.emits.Add(1)
 	s.c.Send(&m.msg)
 	if lp.srv.outgoing.Load() {
@@ -99,6 +104,13 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) error {
 	if s.is(stClosed) {
 		return ErrDisconnected
+	}
+	if r := s.ns.srv.recovery; r != nil && ask == nil && flags&volatileFlag == 0 {
+		if s.is(stConnected) {
+			s.loop().n.emits.Add(1)
+			return Broadcast{ns: s.ns, flags: flags}.To(s.ID()).emitTo(s, nil, event, args)
+		}
+		args, flags = append(args[:len(args):len(args)], r.blank), flags|offsetFlag
 	}
 	m := &emission{s: s, flags: flags, ask: ask}
 	id := int64(-1)

@@ -25,6 +25,8 @@ type extra struct {
 	opened    time.Time
 	handshake *Handshake
 
+	session *session // with recovery, once admitted or restored
+
 	early []string // rooms joined before acceptance
 	last  []string // rooms at the time of leaving, for OnDisconnecting
 
@@ -67,7 +69,7 @@ func (s *Socket) shrink() {
 	defer x.mu.Unlock()
 	if x.data == nil && x.values == nil && x.reg == nil && x.done == nil && x.head == nil &&
 		x.auth == nil && x.handshake == nil && len(x.early) == 0 && x.last == nil &&
-		len(x.asks) == 0 {
+		len(x.asks) == 0 && x.session == nil {
 		x.dead = true
 		s.ext.Store(nil)
 	}

@@ -15,6 +15,9 @@ func (s *Server) home(id string) (parsed engine.ID, lp *loop) {
 	if !ok || parsed.Node != s.opt.NodeTag || int(parsed.Loop) >= len(s.loops) {
 		return parsed, nil
 	}
+	if k := s.recovery.at(&parsed); k != nil {
+		return parsed, k.loop()
+	}
 	return parsed, s.loops[parsed.Loop].Load()
 }
 

@@ -36,11 +36,14 @@ type loop struct {
 	merged  *netpoll.Msg // what walk delivers, with the broadcasts it took over
 	emits   int          // how many those are
 
-	// leader has taken over the messages led, itself first, and will deliver
+	// leader has taken over the broadcasts led, itself first, and will deliver
 	// them together.
 	leader   *fanout
-	led      []*netpoll.Msg
+	led      []*fanout
 	ledBytes int
+
+	// seen is the last event of the log of recovery that came to this loop.
+	seen uint64
 
 	// asks are the broadcasts that wait for answers of this loop's sockets.
 	asks map[askKey]*loopAsk
@@ -102,11 +105,18 @@ func (lp *loop) freeSlot(s *Socket) {
 // parent, with an id of this loop.
 // Nobody learns from the time it takes: ids are compared whole.
 func (lp *loop) lookup(ns *Namespace, id *engine.ID) *Socket {
+	if s := lp.srv.recovery.at(id); s != nil {
+		if s.c.Loop() == lp.Loop.Loop && (s.ns == ns || s.ns.parent == ns) && s.is(stConnected) {
+			return s
+		}
+		return nil
+	}
 	if int(id.Loop) != lp.Index() || int(id.Slot) >= len(lp.sockets) {
 		return nil
 	}
 	s := lp.sockets[id.Slot]
-	if s == nil || s.ns != ns && s.ns.parent != ns || s.rand != id.Rand || !s.is(stConnected) {
+	if s == nil || s.ns != ns && s.ns.parent != ns || s.rand != id.Rand ||
+		!s.is(stConnected) || s.is(stRestored) {
 		return nil
 	}
 	return s

@@ -100,6 +100,10 @@ type Options struct {
 	// empty Path "/", no SameSite Lax; HttpOnly is always set. Default: none.
 	Cookie *http.Cookie
 
+	// ConnectionStateRecovery lets clients come back to their sessions.
+	// Default: off.
+	ConnectionStateRecovery *ConnectionStateRecovery
+
 	// AllowRequest may refuse a connection with an error before its handshake
 	// is answered: with status 403 and the error's text, or 400 for a
 	// WebSocket. It may block, for at most 10 s.
@@ -174,6 +178,9 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxPendingBytes, defaultMaxPendingBytes)
 	set(&o.MaxPendingFrames, defaultMaxPendingFrames)
 	set(&o.MaxWorkers, defaultMaxWorkers)
+	if o.ConnectionStateRecovery != nil {
+		o.ConnectionStateRecovery = o.ConnectionStateRecovery.withDefaults()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -232,6 +239,17 @@ func (o *Options) validate() error {
 	} {
 		if f.v < 100*time.Millisecond || f.v > 24*time.Hour {
 			return bad(f.name, "%v is not between 100ms and 24h", f.v)
+		}
+	}
+	if r := o.ConnectionStateRecovery; r != nil {
+		switch d := r.MaxDisconnectionDuration; {
+		case d < time.Millisecond || d > 24*time.Hour:
+			return bad("ConnectionStateRecovery.MaxDisconnectionDuration",
+				"%v is not between 1ms and 24h", d)
+		case r.MaxParked < 1:
+			return bad("ConnectionStateRecovery.MaxParked", "%d is not positive", r.MaxParked)
+		case r.MaxLogBytes < 1:
+			return bad("ConnectionStateRecovery.MaxLogBytes", "%d is not positive", r.MaxLogBytes)
 		}
 	}
 	for _, name := range o.Transports {

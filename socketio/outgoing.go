@@ -52,7 +52,7 @@ func (n *Namespace) sent(s *Socket, wire []byte) {
 	if len(list) == 0 {
 		return
 	}
-	e, _ := unframe(s, wire, n.srv.opt.MaxAttachments)
+	e, _ := unframe(s, n.srv, wire)
 	if e == nil {
 		return
 	}
@@ -70,7 +70,7 @@ func (s *Socket) watched(lp *loop, wire []byte) {
 	o := &lp.srv.opt
 	for len(wire) > 0 {
 		var e *Event
-		if e, wire = unframe(s, wire, o.MaxAttachments); e == nil {
+		if e, wire = unframe(s, lp.srv, wire); e == nil {
 			return
 		}
 		if int(s.c.boxEvents.Load()) >= o.MailboxEvents ||
@@ -102,16 +102,16 @@ func (v *sentEvent) Run() {
 // unframe reads the first event off wire, which this package has encoded: a
 // text frame and its attachments. e is nil if there is none. The event shares
 // the bytes of wire, which nobody changes.
-func unframe(s *Socket, wire []byte, maxAttachments int) (e *Event, rest []byte) {
+func unframe(s *Socket, srv *Server, wire []byte) (e *Event, rest []byte) {
 	text, rest := payload(wire)
 	if len(text) == 0 {
 		return nil, nil
 	}
-	pk, err := sio.Parse(text[1:], maxAttachments)
+	pk, err := sio.Parse(text[1:], srv.opt.MaxAttachments)
 	if err != nil || pk.Type != sio.Event && pk.Type != sio.BinaryEvent {
 		return nil, nil // an acknowledgement
 	}
-	e = &Event{s: s, text: pk.Name, args: pk.Args, size: int32(len(text))}
+	e = &Event{s: s, text: pk.Name, args: srv.recovery.withoutOffset(pk.Args), size: int32(len(text))}
 	for range pk.Attachments {
 		var att []byte
 		att, rest = payload(rest)

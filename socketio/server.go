@@ -24,6 +24,7 @@ type Server struct {
 	net  *netpoll.Server
 
 	namespaces namespaceSet
+	recovery   *recovery   // nil if off
 	outgoing   atomic.Bool // some socket has an OnAnyOutgoing handler
 	refusals   refusalHook
 	tasks      tasks
@@ -63,6 +64,7 @@ func NewServer(o Options) (*Server, error) {
 	s := &Server{opt: o, mux: http.NewServeMux(), ended: make(chan struct{}),
 		loops: make([]atomic.Pointer[loop], o.Loops)}
 	s.tasks.init()
+	s.recovery = newRecovery(s)
 	s.root = s.Of("/")
 	s.eng = engine.New(engine.Options{
 		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
@@ -138,6 +140,9 @@ func (s *Server) Start() error {
 func (s *Server) end() {
 	s.state.Store(srvEnding)
 	s.tasks.stop()
+	if s.recovery != nil {
+		s.recovery.stop()
+	}
 	s.endOnce.Do(func() { close(s.ended) })
 }
 

@@ -16,6 +16,8 @@ const (
 	stRan     // connection handlers have returned
 	stQuit    // Disconnect was called: waiting events are not handled
 	stLeaving // disconnecting handlers are running
+
+	stRestored // the session, and so the id, is that of an earlier socket
 )
 
 // Socket is a client in a namespace. Its methods may be called from any
@@ -46,12 +48,15 @@ func (s *Socket) moveTo(st uint32) {
 func (s *Socket) loop() *loop { return s.ns.srv.loops[s.c.Loop().Index()].Load() }
 
 func (s *Socket) id() engine.ID {
+	if s.is(stRestored) {
+		return s.session().id
+	}
 	return engine.ID{Node: s.ns.srv.opt.NodeTag, Loop: uint8(s.c.Loop().Index()),
 		Slot: s.slot, Rand: s.rand}
 }
 
 // ID returns the socket's id, which is also the name of a room that only it is
-// in. A client gets a new one whenever it connects.
+// in. A client gets a new one whenever it connects, unless it is Recovered.
 func (s *Socket) ID() string {
 	id := s.id()
 	return id.String()

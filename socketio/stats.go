@@ -56,6 +56,7 @@ type Stats struct {
 	// worker, MailboxBytes that wait for handlers.
 	Workers, QueuedMailboxes int
 	MailboxBytes             int64
+	Recovery                 RecoveryStats
 	Loops                    []LoopStats
 }
 
@@ -75,6 +76,7 @@ func (s *Server) Stats() Stats {
 	for _, n := range s.Namespaces() {
 		st.Sockets[n.name] = n.Len()
 	}
+	st.Recovery = s.recovery.stats()
 	n := s.net.Stats()
 	st.Connections, st.Detached = n.Conns, n.Detached
 	st.Accepted, st.Upgrades = n.Accepted, n.Upgrades

@@ -30,7 +30,12 @@ func main() {
 	flag.BoolVar(&o.CleanupEmptyChildNamespaces, "cleanup", false, "remove empty children")
 	flag.IntVar(&o.MaxDynamicNamespaces, "max-dynamic", 0, "namespaces that clients may name")
 	origins := flag.String("origins", "", "comma-separated allowed origins")
+	recover := flag.Duration("recovery", 0, "how long sessions wait for their clients")
 	flag.Parse()
+	if *recover > 0 {
+		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
+			MaxDisconnectionDuration: *recover}
+	}
 	if *origins != "" {
 		o.CORSAllowedOrigins = strings.Split(*origins, ",")
 	}
@@ -47,6 +52,7 @@ func main() {
 	parents(srv)
 	listeners(srv)
 	flask(srv)
+	recovery(srv)
 	pages(srv)
 
 	if err := srv.Start(); err != nil {

@@ -57,6 +57,15 @@ func AppendConnect(dst []byte, nsp, sid string) []byte {
 	return append(dst, '}')
 }
 
+// AppendConnectSession is AppendConnect with a "pid" member, the secret name of
+// a session that the client may come back to.
+func AppendConnectSession(dst []byte, nsp, sid, pid string) []byte {
+	dst = AppendConnect(dst, nsp, sid)
+	dst = append(dst[:len(dst)-1], `,"pid":`...)
+	dst = AppendString(dst, pid)
+	return append(dst, '}')
+}
+
 // AppendConnectError appends the CONNECT_ERROR that refuses a client:
 // 4/nsp,{"message":"..."}, with a "data" member if hasData. A []byte in data
 // becomes base64: this packet has no attachments. After an error, which is

@@ -1,0 +1,103 @@
+package socketio
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Broadcasts go on from several goroutines while clients lose their
+// connections, at random moments and noticed or not: each sees every event once,
+// in one order.
+func TestRecoveryUnderFire(t *testing.T) {
+	t.Parallel()
+	onEachLoop(t, func(t *testing.T, loops int) {
+		const clients, drops, sources = 24, 12, 3
+		s := serve(t, recovering(loops), func(s *Server) {
+			s.OnConnection(func(k *Socket) {
+				if !k.Recovered() {
+					k.Join("room")
+					_ = k.Emit("ready")
+				}
+			})
+		})
+		stop := make(chan struct{})
+		var emitters sync.WaitGroup
+		for g := range sources {
+			emitters.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Duration(rand.IntN(800)) * time.Microsecond):
+						_ = s.To("room").Emit(fmt.Sprint("g", g), i)
+					}
+				}
+			})
+		}
+		var mu sync.Mutex
+		orders := map[string]string{} // offset: event
+		var all sync.WaitGroup
+		for c := range clients {
+			all.Go(func() {
+				p := newcomer(t, s)
+				next := map[string]int{}
+				take := func(text string) {
+					body := p.event(text)
+					mu.Lock()
+					defer mu.Unlock()
+					if strings.HasPrefix(body, `42["g`) {
+						if was, ok := orders[p.offset]; ok && was != body {
+							t.Errorf("%s: %s and %s", p.offset, was, body)
+						}
+						orders[p.offset] = body
+						kind, n := body[4:6], 0
+						if _, err := fmt.Sscan(body[8:], &n); err != nil {
+							t.Errorf("%s: %v", body, err)
+						}
+						if want, began := next[kind]; began && n != want {
+							t.Errorf("client %d of %d loops: %s, expected %d", c, loops, body, want)
+						}
+						next[kind] = n + 1
+					}
+				}
+				for p.event(p.next()) != `42["ready"` {
+				}
+				for i := range drops {
+					for range 1 + rand.IntN(40) {
+						take(p.next())
+					}
+					if i%2 == c%2 { // else it is taken over
+						_ = p.conn.Close()
+					}
+					sid, pid := p.sid, p.pid
+					p = p.back(s)
+					text := p.next()
+					for ; strings.HasPrefix(text, "42"); text = p.next() {
+						take(text)
+					}
+					p.welcome(text)
+					if p.sid != sid || p.pid != pid {
+						t.Errorf("client %d: a new session", c)
+						return
+					}
+				}
+				for range 50 {
+					take(p.next())
+				}
+				if len(next) != sources {
+					t.Errorf("client %d has seen %v", c, next)
+				}
+			})
+		}
+		all.Wait()
+		close(stop)
+		emitters.Wait()
+		require.EqualValues(t, clients*drops, s.Stats().Recovery.Results["recovered"])
+	})
+}
