@@ -101,3 +101,42 @@ func TestRecoveryUnderFire(t *testing.T) {
 		require.EqualValues(t, clients*drops, s.Stats().Recovery.Results["recovered"])
 	})
 }
+
+// A client comes back to a loop that has not got as far as the client: what it
+// has is not sent again.
+func TestRecoveryOnALateLoop(t *testing.T) {
+	t.Parallel()
+	s := serve(t, recovering(2), func(s *Server) { s.Of("/x") })
+	p := newcomer(t, s)
+	k, err := s.root.Socket(p.sid)
+	require.NoError(t, err)
+	var n *returner
+	var on *Socket // in another namespace, on the other loop
+	for on == nil || on.loop() == k.loop() {
+		n = &returner{peer: dial(t, s)}
+		n.send("40/x,")
+		text := n.next()
+		on, err = s.Of("/x").Socket(text[len(`40/x,{"sid":"`):][:20])
+		require.NoError(t, err)
+	}
+	n.pid = p.pid
+	require.NoError(t, on.loop().do(func(*loop) {
+		require.NoError(t, s.Emit("had"))
+		require.Equal(t, `42["had"`, p.event(p.next()))
+		p.drop(s)
+		require.NoError(t, s.Emit("missed"))
+		n.offset = p.offset
+		on.c.Packet(false, []byte(n.wants()[1:]), false)
+	}))
+	require.NoError(t, s.Emit("live"))
+	var got []string
+	for len(got) < 3 {
+		if text := n.next(); strings.HasPrefix(text, "42") {
+			got = append(got, n.event(text))
+		} else {
+			require.Equal(t, fmt.Sprintf(`40{"sid":%q,"pid":%q}`, p.sid, p.pid), text)
+			got = append(got, "connected")
+		}
+	}
+	require.Equal(t, []string{`42["missed"`, "connected", `42["live"`}, got)
+}

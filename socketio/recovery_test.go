@@ -379,3 +379,37 @@ func TestRecoveryOfWhatHandlersSee(t *testing.T) {
 	require.Equal(t, map[string]int{fmt.Sprint(true, "a", b): 2, fmt.Sprint(false, "c", []byte{}): 1,
 		fmt.Sprint(true, "c", []byte{}): 1, fmt.Sprint(true, "end", []byte{}): 2}, got)
 }
+
+// A client that has heard nothing for long, because nothing was for it, has
+// missed nothing of what went out of the log meanwhile.
+func TestRecoveryOfQuietClients(t *testing.T) {
+	t.Parallel()
+	o := recovering(2)
+	o.ConnectionStateRecovery.MaxLogBytes = 20_000
+	s := serve(t, o, nil)
+	r := s.recovery
+	p := newcomer(t, s)
+	require.NoError(t, s.Emit("e"))
+	p.event(p.next())
+	for _, many := range []int{10, 200} { // for the time, for the bytes
+		for range many {
+			require.NoError(t, s.To("else").Emit("e", strings.Repeat("x", 100)))
+		}
+		r.mu.Lock()
+		for i := range r.log {
+			r.log[i].at -= int64(time.Hour)
+		}
+		r.lost.at -= int64(time.Hour)
+		r.mu.Unlock()
+		require.Zero(t, s.Stats().Recovery.LogEvents)
+
+		p.drop(s)
+		require.NoError(t, s.To(p.sid).Emit("missed"))
+		n := p.back(s)
+		require.Equal(t, `42["missed"`, n.event(n.next()))
+		n.expect(fmt.Sprintf(`40{"sid":%q,"pid":%q}`, p.sid, p.pid))
+		n.sid = p.sid
+		p = n
+	}
+	require.EqualValues(t, 2, s.Stats().Recovery.Results["recovered"])
+}

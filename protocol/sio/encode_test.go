@@ -19,6 +19,8 @@ func TestAppendPackets(t *testing.T) {
 	prefix := func() []byte { return []byte("room4") }
 	require.Equal(t, `room40{"sid":"abc"}`, string(sio.AppendConnect(prefix(), "/", "abc")))
 	require.Equal(t, `room40/chat,{"sid":"abc"}`, string(sio.AppendConnect(prefix(), "/chat", "abc")))
+	require.Equal(t, `room40/chat,{"sid":"abc","pid":"xyz"}`,
+		string(sio.AppendConnectSession(prefix(), "/chat", "abc", "xyz")))
 	require.Equal(t, `room41`, string(sio.AppendDisconnect(prefix(), "")))
 	require.Equal(t, `room41/chat,`, string(sio.AppendDisconnect(prefix(), "/chat")))
 
