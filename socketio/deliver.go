@@ -121,12 +121,14 @@ func (lp *loop) begin(t netpoll.Task, b *Broadcast) {
 	p.Except = b.except.appendTo(p.Except[:0])
 	lp.members = lp.appendIDs(lp.members[:0], b.ns, p.Rooms)
 	lp.excepts = lp.appendIDs(lp.excepts[:0], b.ns, p.Except)
-	if s := b.from; s == nil {
-	} else if s.is(stConnected) {
+	switch s := b.from; {
+	case s == nil:
+	case s.is(stConnected):
 		if s.c.Loop() == lp.Loop.Loop {
 			lp.excepts = append(lp.excepts, s.slot)
 		}
-	} else if id := s.id(); lp.srv.recovery.at(&id) != nil {
+	case lp.srv.recovery != nil:
+		id := s.id()
 		if s := lp.lookup(b.ns, &id); s != nil { // the client is back
 			lp.excepts = append(lp.excepts, s.slot)
 		}

@@ -30,11 +30,11 @@ func main() {
 	flag.BoolVar(&o.CleanupEmptyChildNamespaces, "cleanup", false, "remove empty children")
 	flag.IntVar(&o.MaxDynamicNamespaces, "max-dynamic", 0, "namespaces that clients may name")
 	origins := flag.String("origins", "", "comma-separated allowed origins")
-	recover := flag.Duration("recovery", 0, "how long sessions wait for their clients")
+	comeback := flag.Duration("recovery", 0, "how long sessions wait for their clients")
 	flag.Parse()
-	if *recover > 0 {
+	if *comeback > 0 {
 		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
-			MaxDisconnectionDuration: *recover}
+			MaxDisconnectionDuration: *comeback}
 	}
 	if *origins != "" {
 		o.CORSAllowedOrigins = strings.Split(*origins, ",")
