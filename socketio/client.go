@@ -72,6 +72,9 @@ func (c *client) Opened(head []byte, owned bool, remote net.Addr) {
 	c.rare = &rareClient{head: head, remote: remote, opened: time.Now()}
 	connTotal.Add(1)
 	c.SetDeadline(c.server().opt.ConnectTimeout)
+	if c.EIO3() {
+		c.connect(&sio.Packet{Type: sio.Connect, Namespace: []byte("/")})
+	}
 }
 
 // Deadline implements engine.Upper: no namespace joined in time, or the rest
@@ -137,7 +140,7 @@ func (c *client) Packet(binary bool, p []byte, owned bool) {
 		c.violate()
 		return
 	}
-	pk, err := sio.Parse(p, c.server().opt.MaxAttachments)
+	pk, err := c.parse(p)
 	if err != nil {
 		c.violate()
 		return

@@ -162,11 +162,15 @@ func (v *verdict) Run(l *netpoll.Loop) bool {
 // refuse answers a CONNECT with CONNECT_ERROR.
 func (c *client) refuse(ns, message string, data any) {
 	buf := newFrame(nil)
-	b, err := sio.AppendConnectError(buf, ns, message, data, data != nil)
+	write := sio.AppendConnectError
+	if c.EIO3() && message != invalidNamespace {
+		write = sio.AppendConnectError4
+	}
+	b, err := write(buf, ns, message, data, data != nil)
 	if err != nil {
 		c.server().opt.Logger.Error("socketio: data of a refusal cannot be sent",
 			"namespace", ns, "error", err)
-		b, _ = sio.AppendConnectError(buf, ns, message, nil, false) // cannot fail without data
+		b, _ = write(buf, ns, message, nil, false) // cannot fail without data
 	}
 	c.Send(netpoll.NewMsgWire(netpoll.FinishFrame(ws.OpText, b), 1))
 }
@@ -207,16 +211,21 @@ func (lp *loop) admit(s *Socket) {
 		}
 		ss.missed, ss.rooms = nil, nil
 		rec.results[recoveryDone].Add(1)
-	} else if rec != nil {
+	} else if rec != nil && !c.EIO3() {
 		ss = rec.begin(lp, s)
 	}
-	id := s.id()
-	var room [20]byte
 	b := newFrame(nil)
-	if ss == nil {
-		b = sio.AppendConnect(b, s.ns.name, string(id.Append(room[:0])))
+	if c.EIO3() {
+		b = sio.AppendConnect4(b, s.ns.name)
 	} else {
-		b = sio.AppendConnectSession(b, s.ns.name, string(id.Append(room[:0])), ss.pid.String())
+		id := s.id()
+		var room [20]byte
+		name := string(id.Append(room[:0]))
+		if ss == nil {
+			b = sio.AppendConnect(b, s.ns.name, name)
+		} else {
+			b = sio.AppendConnectSession(b, s.ns.name, name, ss.pid.String())
+		}
 	}
 	c.Send(netpoll.NewMsgWire(netpoll.FinishFrame(ws.OpText, b), 1))
 

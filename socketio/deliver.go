@@ -153,13 +153,11 @@ func (lp *loop) end() {
 // appendIDs appends the slots of the sockets whose ids are among names.
 func (lp *loop) appendIDs(dst []uint32, ns *Namespace, names []string) []uint32 {
 	for _, name := range names {
-		if len(name) != engine.IDLen {
+		if len(name) < engine.IDLen || len(name) > engine.IDLen && !lp.srv.opt.AllowEIO3 {
 			continue
 		}
-		if id, ok := engine.ParseID(name); ok && id.Node == lp.srv.opt.NodeTag {
-			if s := lp.lookup(ns, &id); s != nil {
-				dst = append(dst, s.slot)
-			}
+		if s := lp.byName(ns, name); s != nil {
+			dst = append(dst, s.slot)
 		}
 	}
 	return dst

@@ -4,32 +4,31 @@ import (
 	"context"
 	"iter"
 
-	"github.com/throng-server/throng/internal/engine"
 	"github.com/throng-server/throng/netpoll"
 )
 
-// home returns the id and the loop a socket's id names; lp is nil if no socket
-// of this server can have it.
-func (s *Server) home(id string) (parsed engine.ID, lp *loop) {
-	parsed, ok := engine.ParseID(id)
+// home returns the loop a socket's id names, nil if no socket of this server
+// can have it.
+func (s *Server) home(id string) *loop {
+	_, parsed, ok := parseOld(id)
 	if !ok || parsed.Node != s.opt.NodeTag || int(parsed.Loop) >= len(s.loops) {
-		return parsed, nil
+		return nil
 	}
 	if k := s.recovery.at(&parsed); k != nil {
-		return parsed, k.loop()
+		return k.loop()
 	}
-	return parsed, s.loops[parsed.Loop].Load()
+	return s.loops[parsed.Loop].Load()
 }
 
 // Socket returns the connected socket of an id. It fails with ErrNoSocket, with
 // ErrNotStarted, or with ErrOnLoop from an Inline handler of another loop.
 func (n *Namespace) Socket(id string) (*Socket, error) {
-	parsed, lp := n.srv.home(id)
+	lp := n.srv.home(id)
 	if lp == nil {
 		return nil, ErrNoSocket
 	}
 	var s *Socket
-	if err := lp.do(func(lp *loop) { s = lp.lookup(n, &parsed) }); err != nil {
+	if err := lp.do(func(lp *loop) { s = lp.byName(n, id) }); err != nil {
 		return nil, err
 	}
 	if s == nil {
@@ -51,19 +50,19 @@ func (n *Namespace) RoomsOf(id string) ([]string, error) {
 // Disconnect is Socket.Disconnect by id; an unknown one is ignored. It does not
 // wait.
 func (n *Namespace) Disconnect(id string, closeConnection bool) {
-	if parsed, lp := n.srv.home(id); lp != nil {
-		lp.Post(&dismissalByID{ns: n, id: parsed, all: closeConnection})
+	if lp := n.srv.home(id); lp != nil {
+		lp.Post(&dismissalByID{ns: n, id: id, all: closeConnection})
 	}
 }
 
 type dismissalByID struct {
 	ns  *Namespace
-	id  engine.ID
+	id  string
 	all bool
 }
 
 func (d *dismissalByID) Run(l *netpoll.Loop) bool {
-	if s := loopOf(l).lookup(d.ns, &d.id); s != nil {
+	if s := loopOf(l).byName(d.ns, d.id); s != nil {
 		s.state.Or(stQuit)
 		s.c.dismiss(s, d.all)
 	}

@@ -115,7 +115,7 @@ func (lp *loop) lookup(ns *Namespace, id *engine.ID) *Socket {
 		return nil
 	}
 	s := lp.sockets[id.Slot]
-	if s == nil || s.ns != ns && s.ns.parent != ns || s.rand != id.Rand ||
+	if s == nil || s.c.EIO3() || s.ns != ns && s.ns.parent != ns || s.rand != id.Rand ||
 		!s.is(stConnected) || s.is(stRestored) {
 		return nil
 	}

@@ -82,6 +82,11 @@ type Options struct {
 	CORSExposedHeaders []string
 	CORSMaxAge         time.Duration
 
+	// AllowEIO3 lets clients 1.x and 2.x in, which speak revision 3 of Engine.IO
+	// and revision 4 of Socket.IO. Their sockets' ids are those that they know:
+	// in "/" the id of the connection, elsewhere "/namespace#" and that.
+	AllowEIO3 bool
+
 	// Transports lists the transports clients may use, "polling" and
 	// "websocket". Default: both.
 	Transports []string

@@ -73,7 +73,7 @@ func NewServer(o Options) (*Server, error) {
 		CORSAllowedHeaders: o.CORSAllowedHeaders, CORSExposedHeaders: o.CORSExposedHeaders,
 		CORSMaxAge: o.CORSMaxAge, Transports: o.Transports, DisableUpgrades: o.DisableUpgrades,
 		UpgradeTimeout: o.UpgradeTimeout, CompressFrom: o.HTTPCompression, Cookie: o.Cookie,
-		InitialHeaders: o.InitialHeaders, Headers: o.Headers,
+		AllowEIO3: o.AllowEIO3, InitialHeaders: o.InitialHeaders, Headers: o.Headers,
 		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
 		HandOver: s.clientFile, NodeTag: o.NodeTag, Logger: o.Logger,
 		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,

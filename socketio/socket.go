@@ -58,6 +58,9 @@ func (s *Socket) id() engine.ID {
 // ID returns the socket's id, which is also the name of a room that only it is
 // in. A client gets a new one whenever it connects, unless it is Recovered.
 func (s *Socket) ID() string {
+	if s.c.EIO3() {
+		return s.oldID()
+	}
 	id := s.id()
 	return id.String()
 }
@@ -111,7 +114,7 @@ func (m *membership) Run(l *netpoll.Loop) bool {
 func (lp *loop) join(s *Socket, room string) {
 	switch {
 	case s.is(stConnected):
-		if id, ok := engine.ParseID(room); ok && id == s.id() {
+		if s.named(room) {
 			return
 		}
 		if lp.shard.RoomCount(s.slot) >= lp.srv.opt.MaxRooms && !lp.shard.In(s.slot, room) {

@@ -26,7 +26,7 @@ func newServer(addr string, logger *slog.Logger) (*server, error) {
 	io, err := socketio.NewServer(socketio.Options{
 		Addr: addr, PingInterval: pingInterval, PingTimeout: pingTimeout,
 		ConnectTimeout: connectTimeout, MaxPayload: maxPayload,
-		CORSAllowedOrigins: []string{"*"}, Logger: logger,
+		CORSAllowedOrigins: []string{"*"}, AllowEIO3: true, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -45,8 +45,9 @@ func newServer(addr string, logger *slog.Logger) (*server, error) {
 	})
 	eng := engine.New(engine.Options{
 		Path: "/engine.io/", PingInterval: pingInterval, PingTimeout: pingTimeout,
-		MaxPayload: maxPayload, CORSAllowedOrigins: []string{"*"}, Logger: logger,
-		Open: func(*engine.Loop) engine.Upper { return &echo{} },
+		MaxPayload: maxPayload, CORSAllowedOrigins: []string{"*"}, AllowEIO3: true,
+		Logger: logger,
+		Open:   func(*engine.Loop) engine.Upper { return &echo{} },
 	})
 	loops, err := netpoll.New(netpoll.Options{Addr: "127.0.0.1:0", MaxMessage: maxPayload,
 		Logger: logger}, eng)

@@ -29,6 +29,7 @@ func main() {
 	flag.IntVar(&o.MailboxEvents, "mailbox-events", 0, "events that may wait")
 	flag.BoolVar(&o.CleanupEmptyChildNamespaces, "cleanup", false, "remove empty children")
 	flag.IntVar(&o.MaxDynamicNamespaces, "max-dynamic", 0, "namespaces that clients may name")
+	flag.BoolVar(&o.AllowEIO3, "eio3", false, "let clients 1.x and 2.x in")
 	origins := flag.String("origins", "", "comma-separated allowed origins")
 	comeback := flag.Duration("recovery", 0, "how long sessions wait for their clients")
 	flag.Parse()

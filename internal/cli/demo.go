@@ -43,6 +43,7 @@ func runDemo(o socketio.Options, clientMode string, stderr io.Writer) error {
 	}
 	o.ClientFiles = client
 	o.Logger = log
+	o.AllowEIO3 = true
 	srv, err := socketio.NewServer(o)
 	if bad := (*socketio.OptionError)(nil); errors.As(err, &bad) {
 		return fmt.Errorf("%s: %s", flagOf(bad.Field), bad.Reason)

@@ -19,7 +19,9 @@ type exchange struct {
 	out     chan netpoll.Reply // net/http's answer, capacity 1
 	home    *Loop              // where the session lives
 	id      ID
-	v4      bool   // EIO=4
+	v4      bool // EIO=4
+	rev3    rev3Flags
+	jsonp   string // the parameter j: the answer is a script
 	upgrade bool   // asks for a WebSocket
 	octets  bool   // Content-Type: application/octet-stream
 	msie    bool   // wants X-XSS-Protection

@@ -31,6 +31,8 @@ type Options struct {
 	CORSExposedHeaders []string
 	CORSMaxAge         time.Duration
 
+	// AllowEIO3 lets clients of revision 3 of the protocol in.
+	AllowEIO3 bool
 	// Transports lists "polling" and "websocket"; empty: both.
 	Transports []string
 	// DisableUpgrades empties the list of upgrades that polling clients are

@@ -13,8 +13,13 @@ import (
 // appendPayload appends what messages say, as the payload of a poll. They hold
 // WebSocket frames, whole and unmasked, because that is how the server makes
 // them: a text is a packet already, a binary is base64 here. squeeze tells
-// that some message may be compressed.
-func appendPayload(dst []byte, msgs []*netpoll.Msg) (payload []byte, squeeze bool) {
+// that some message may be compressed. text asks revision 3 for its text form.
+func (s *Session) appendPayload(dst []byte, msgs []*netpoll.Msg, text bool) (
+	payload []byte, squeeze bool,
+) {
+	if s.EIO3() {
+		return appendPayload3(dst, msgs, text || s.rev3&wantsBase64 != 0)
+	}
 	for _, m := range msgs {
 		squeeze = squeeze || !m.Plain()
 		for wire := m.Wire(); len(wire) > 0; {

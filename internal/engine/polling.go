@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gobwas/ws"
+
 	"github.com/throng-server/throng/netpoll"
 	"github.com/throng-server/throng/protocol/eio"
 )
@@ -64,6 +66,15 @@ func (l *Loop) lookup(id *ID) *Session {
 	return s
 }
 
+// Find returns what embeds the open session of this loop with an id, nil if
+// there is none. Loop only.
+func (l *Loop) Find(id *ID) Upper {
+	if s := l.lookup(id); s != nil && s.state == stOpen {
+		return s.upper()
+	}
+	return nil
+}
+
 // openPolling opens a session that polls, and answers its first request.
 func (l *Loop) openPolling(x *exchange) {
 	if x.over {
@@ -78,15 +89,20 @@ func (l *Loop) openPolling(x *exchange) {
 	s.side = &side{}
 	s.state = stOpen
 	l.Entropy.Take(&s.rand)
-	s.step(s.beat.Start(&l.srv.beat, l.Tick(), l.jitter()))
+	s.rev3 = x.rev3
+	s.begin()
 	id := s.SID()
-	body := eio.AppendOpen(nil, l.srv.openInfo(id.String(), true))
+	open := eio.AppendOpen(nil, l.srv.openInfo(id.String(), true))
+	body, _ := s.appendPayload(nil, []*netpoll.Msg{netpoll.NewMsg(ws.OpText, open)}, true)
 	header := x.srv.cookie(id.String())
 	x.answer(s.pollReply(x, body, header))
 	s.upper().Opened(x.head, true, x.remote)
 }
 
-const textPlain = "text/plain; charset=UTF-8"
+const (
+	textPlain   = "text/plain; charset=UTF-8"
+	octetStream = "application/octet-stream"
+)
 
 // pollReply is the answer to a poll.
 func (s *Session) pollReply(x *exchange, payload []byte, header string) netpoll.Reply {
@@ -94,13 +110,20 @@ func (s *Session) pollReply(x *exchange, payload []byte, header string) netpoll.
 	if x.msie {
 		header += "X-XSS-Protection: 0\r\n"
 	}
-	return netpoll.Reply{Status: 200, ContentType: textPlain, Header: header, Body: payload}
+	r := netpoll.Reply{Status: 200, ContentType: textPlain, Header: header, Body: payload}
+	switch {
+	case x.jsonp != "":
+		r.Body = eio.AppendJSONP(nil, x.jsonp, payload)
+	case s.EIO3() && len(payload) > 0 && payload[0] <= 1:
+		r.ContentType = octetStream // no text payload begins like that
+	}
+	return r
 }
 
 // polls tells whether a request of the polling transport is right for the
 // session; if not it is refused.
 func (s *Session) polls(x *exchange) bool {
-	if s.side == nil || s.side.phase == moved || !x.v4 {
+	if s.side == nil || s.side.phase == moved || x.v4 == s.EIO3() {
 		x.refuse(badRequest)
 		return false
 	}
@@ -117,16 +140,16 @@ func (s *Session) poll(x *exchange) {
 	case d.get != nil:
 		first := d.get
 		d.get = nil
-		first.answer(s.pollReply(first, []byte{byte(eio.Close)}, ""))
+		first.answer(s.pollReply(first, s.payload(eio.Close), ""))
 		x.answer(netpoll.Reply{Status: 400})
 		s.drop(ReasonTransportError)
 		return
 	case d.left:
-		x.answer(s.pollReply(x, []byte{byte(eio.Noop)}, ""))
+		x.answer(s.pollReply(x, s.payload(eio.Noop), ""))
 		s.Abort(nil)
 		return
 	case s.state == stClosing && s.idle():
-		x.answer(s.pollReply(x, []byte("6\x1e1"), ""))
+		x.answer(s.pollReply(x, s.payload(eio.Noop, eio.Close), ""))
 		s.Abort(nil)
 		return
 	}
@@ -162,7 +185,7 @@ func (s *Session) Drain() {
 		s.SetReady(false)
 		el := s.el()
 		el.msgs = s.TakePending(el.msgs[:0])
-		body, squeeze := appendPayload(nil, el.msgs)
+		body, squeeze := s.appendPayload(nil, el.msgs, x.jsonp != "")
 		clear(el.msgs)
 		if !squeeze {
 			x.coding = ""
@@ -179,14 +202,14 @@ func (s *Session) tell(t eio.PacketType) {
 		x := d.get
 		d.get, d.noop = nil, 0
 		s.SetReady(false)
-		x.answer(s.pollReply(x, []byte{byte(t)}, ""))
+		x.answer(s.pollReply(x, s.payload(t), ""))
 	}
 }
 
 // postBegins notes a POST; a second one at the same time ends the session.
 func (s *Session) postBegins(x *exchange) {
 	d := s.side
-	if d == nil || d.phase == moved || !x.v4 {
+	if d == nil || d.phase == moved || x.v4 == s.EIO3() {
 		return // refused when the body is there
 	}
 	switch {
@@ -196,7 +219,7 @@ func (s *Session) postBegins(x *exchange) {
 		first.kill()
 		x.answer(netpoll.Reply{Status: 400})
 		s.drop(ReasonTransportError)
-	case x.octets:
+	case x.octets && !s.EIO3():
 		x.answer(netpoll.Reply{Status: 400})
 		s.drop(ReasonTransportError)
 	default:
@@ -213,31 +236,61 @@ func (s *Session) received(x *exchange) {
 		return
 	} else if !s.polls(x) {
 		return
-	} else if x.octets {
+	} else if x.octets && !s.EIO3() {
 		x.answer(netpoll.Reply{Status: 400})
 		s.drop(ReasonTransportError)
 		return
 	}
 	body := x.body
 	x.body = nil
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	}
-	it := eio.IterPayload(body)
-	for s.state == stOpen && it.Next() {
-		pk := it.Packet()
-		// Part of a large body must not keep the whole of it alive.
-		s.receive(pk, pk.Binary || 2*len(pk.Data) > len(body))
-	}
-	if it.Err() != nil {
-		s.drop(ReasonParseError)
-	}
+	s.packets(x, body)
 	header := "cache-control: no-store\r\n"
 	if x.msie {
 		header += "X-XSS-Protection: 0\r\n"
 	}
 	x.answer(netpoll.Reply{Status: 200, ContentType: "text/html", Header: header,
 		Body: []byte("ok")})
+}
+
+// payloadIter walks over the packets of a POST.
+type payloadIter interface {
+	Next() bool
+	Packet() eio.Packet
+	Err() error
+}
+
+// packets treats what a POST has brought.
+func (s *Session) packets(x *exchange, body []byte) {
+	var err error
+	if x.jsonp != "" {
+		if body, err = eio.DecodeJSONP(body); err != nil {
+			s.drop(ReasonParseError)
+			return
+		}
+	}
+	if !x.octets && !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	var it payloadIter
+	switch {
+	case !s.EIO3():
+		i := eio.IterPayload(body)
+		it = &i
+	case x.octets:
+		i := eio.IterBinaryPayload3(body)
+		it = &i
+	default:
+		i := eio.IterPayload3(body)
+		it = &i
+	}
+	for s.state == stOpen && it.Next() {
+		pk := it.Packet()
+		// Part of a large body must not keep the whole of it alive.
+		s.receive(pk, pk.Binary && !x.octets || 2*len(pk.Data) > len(body))
+	}
+	if it.Err() != nil {
+		s.drop(ReasonParseError)
+	}
 }
 
 // lost runs when the client of an exchange is gone; err nil: it was answered.
@@ -315,8 +368,9 @@ func (s *Session) retire(reason string) {
 		// No time for another poll: the last words and the close together.
 		x := d.get
 		d.get = nil
-		body, _ := appendPayload(nil, s.TakePending(nil))
-		x.answer(s.pollReply(x, append(body, eio.Separator, byte(eio.Close)), ""))
+		bye := netpoll.NewMsg(ws.OpText, []byte{byte(eio.Close)})
+		body, _ := s.appendPayload(nil, append(s.TakePending(nil), bye), x.jsonp != "")
+		x.answer(s.pollReply(x, body, ""))
 	}
 	s.letGo()
 	s.Abort(nil)

@@ -71,7 +71,7 @@ func (x *exchange) turnedAway(k refusal) {
 	switch {
 	case k == sidUnknown:
 		f.Key, f.Value = "sid", x.id.Append(nil)
-	case k == badRequest && !x.v4:
+	case k == badRequest && (!x.v4 || x.session != nil && x.session.EIO3()):
 		f.Name = "PROTOCOL_MISMATCH"
 	case k == badRequest:
 		f.Name = "TRANSPORT_MISMATCH"

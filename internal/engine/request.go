@@ -12,8 +12,23 @@ import (
 // query holds the parameters of a request that decide where it goes. The last
 // of several equal keys wins, as it does in Node.
 type query struct {
-	transport, eio, sid []byte
-	id                  ID // sid decoded, by route
+	transport, eio, sid, j, b64 []byte
+
+	id ID // sid decoded, by route
+}
+
+// v4 tells whether the request is of revision 4.
+func (q *query) v4() bool { return len(q.eio) == 1 && q.eio[0] == '4' }
+
+// rev3 returns what the session will be that the request opens.
+func (q *query) rev3() rev3Flags {
+	switch {
+	case q.v4():
+		return 0
+	case len(q.b64) > 0:
+		return isRev3 | wantsBase64
+	}
+	return isRev3
 }
 
 func parseQuery(raw []byte) query {
@@ -33,6 +48,10 @@ func parseQuery(raw []byte) query {
 			q.eio = unescape(value)
 		case "sid":
 			q.sid = unescape(value)
+		case "j":
+			q.j = unescape(value)
+		case "b64":
+			q.b64 = unescape(value)
 		}
 	}
 	return q

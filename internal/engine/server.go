@@ -36,11 +36,14 @@ type Loop struct {
 	// App is what Options.StartLoop returned.
 	App any
 
-	srv     *Server
-	ping    *netpoll.Msg
-	probe   *netpoll.Msg
-	scratch []byte
-	msgs    []*netpoll.Msg
+	srv   *Server
+	ping  *netpoll.Msg
+	pong  *netpoll.Msg // revision 3
+	probe *netpoll.Msg
+	// reformed is the last message that was made fit for revision 3.
+	reformed reformed
+	scratch  []byte
+	msgs     []*netpoll.Msg
 }
 
 // LoopOf returns the engine's state of a loop. Loop only.
@@ -78,6 +81,7 @@ func (s *Server) Refusals(m map[string]uint64) {
 // StartLoop implements netpoll.Handler.
 func (s *Server) StartLoop(l *netpoll.Loop) {
 	el := &Loop{Loop: l, srv: s, ping: netpoll.NewMsg(ws.OpText, []byte{eioPing}),
+		pong:  netpoll.NewMsg(ws.OpText, []byte{byte(eio.Pong)}),
 		probe: netpoll.NewMsg(ws.OpText, []byte("3probe"))}
 	l.App = el
 	if s.opt.StartLoop != nil {
@@ -192,7 +196,7 @@ func (s *Server) route(r *netpoll.Request, q *query) (exchangeKind, *Loop, refus
 		return 0, nil, badMethod
 	case polls == (r.Upgrade && s.websock):
 		return 0, nil, badRequest
-	case len(q.eio) != 1 || q.eio[0] != '4':
+	case !q.v4() && (!s.opt.AllowEIO3 || string(q.eio) != "3"):
 		return 0, nil, badVersion
 	case s.draining.Load():
 		return 0, nil, serverDraining
@@ -206,7 +210,10 @@ func (s *Server) route(r *netpoll.Request, q *query) (exchangeKind, *Loop, refus
 func (s *Server) exchange(kind exchangeKind, r *netpoll.Request, q *query,
 	header string) *exchange {
 	x := &exchange{srv: s, kind: kind, id: q.id, header: header, upgrade: r.Upgrade && s.websock,
-		v4: len(q.eio) == 1 && q.eio[0] == '4'}
+		v4: q.v4(), jsonp: string(q.j)}
+	if !x.v4 {
+		x.rev3 = q.rev3()
+	}
 	switch kind {
 	case pollGet:
 		if s.opt.CompressFrom >= 0 {

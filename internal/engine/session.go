@@ -39,6 +39,7 @@ type Session struct {
 	due   uint32 // tick of Upper.Deadline, 0: none
 	rand  [RandLen]byte
 	state sessionState
+	rev3  rev3Flags // set when the session opens, then constant
 }
 
 func (s *Session) el() *Loop { return LoopOf(s.Loop()) }
@@ -73,6 +74,10 @@ func (s *Session) Upgraded(r *netpoll.Request) {
 		s.attached()
 		return
 	}
+	if s.el().srv.opt.AllowEIO3 {
+		q := parseQuery(r.Query)
+		s.rev3 = q.rev3()
+	}
 	s.open(r.Raw)
 }
 
@@ -85,8 +90,18 @@ func (s *Session) open(head []byte) {
 	el.scratch = eio.AppendOpen(el.scratch[:0], el.srv.openInfo(id.String(), false))
 	s.Send(netpoll.NewMsg(ws.OpText, el.scratch))
 	s.state = stOpen
-	s.step(s.beat.Start(&el.srv.beat, s.Loop().Tick(), el.jitter()))
+	s.begin()
 	s.upper().Opened(head, false, s.RemoteAddr())
+}
+
+// begin starts the heartbeat.
+func (s *Session) begin() {
+	el := s.el()
+	if s.EIO3() {
+		s.step(s.beat.Start3(&el.srv.beat, el.Tick()))
+		return
+	}
+	s.step(s.beat.Start(&el.srv.beat, el.Tick(), el.jitter()))
 }
 
 // step notes when the heartbeat goes on.
@@ -176,19 +191,26 @@ func (s *Session) Message(op ws.OpCode, p []byte, owned bool) {
 		return
 	}
 	pk := eio.Packet{Type: eio.Message, Binary: true, Data: p}
-	if op == ws.OpText {
+	if op == ws.OpText || s.rev3 != 0 {
 		var err error
-		if pk, err = eio.ParseText(p); err != nil {
+		if s.rev3 != 0 {
+			pk, err = parse3(op, p)
+		} else {
+			pk, err = eio.ParseText(p)
+		}
+		if err != nil {
 			s.drop(ReasonParseError)
 			return
 		}
-		owned = owned || pk.Binary // decoded from base64
+		owned = owned || pk.Binary && op == ws.OpText // decoded from base64
 	}
 	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
 	case eio.ActionDeliver:
 		s.upper().Packet(pk.Binary, pk.Data, owned)
 	case eio.ActionClose:
 		s.closedBy(reason)
+	case eio.ActionSendPong:
+		s.Send(s.el().pong)
 	}
 }
 
@@ -199,6 +221,8 @@ func (s *Session) receive(pk eio.Packet, owned bool) {
 		s.upper().Packet(pk.Binary, pk.Data, owned)
 	case eio.ActionClose:
 		s.closedBy(reason)
+	case eio.ActionSendPong:
+		s.Send(s.el().pong)
 	}
 }
 

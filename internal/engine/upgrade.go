@@ -18,7 +18,7 @@ import (
 // offer is a WebSocket's request to take the session over. Home loop.
 func (s *Session) offer(x *exchange) {
 	d := s.side
-	if !x.v4 {
+	if x.v4 == s.EIO3() {
 		x.refuse(badRequest)
 		return
 	}

@@ -1,0 +1,94 @@
+package socketio
+
+import (
+	"strings"
+
+	"github.com/throng-server/throng/internal/engine"
+	"github.com/throng-server/throng/protocol/sio"
+)
+
+// Clients 1.x and 2.x speak revision 4 of Socket.IO. They are in "/" without
+// asking for it, give namespaces their auth as a query, and know their socket
+// by the id of the connection: in "/" it is that, elsewhere the namespace, '#'
+// and that. Such an id leads to the connection, not to a slot of a socket.
+
+// parse reads a packet in the form of the client's revision.
+func (c *client) parse(p []byte) (sio.Packet, error) {
+	most := c.server().opt.MaxAttachments
+	if !c.EIO3() {
+		return sio.Parse(p, most)
+	}
+	pk, query, err := sio.Parse4(p, most)
+	if err == nil && pk.Type == sio.Connect {
+		switch {
+		case string(pk.Namespace) == "/":
+			return pk, sio.ErrInvalidPayload // it was there from the start
+		case len(query) > 0:
+			pk.Data = sio.AppendQuery(nil, query)
+		default:
+			pk.Data = nil
+		}
+	}
+	return pk, err
+}
+
+// oldID is the id of a socket as a client of revision 4 knows it.
+func (s *Socket) oldID() string {
+	id := s.c.SID()
+	if s.ns.name == "/" {
+		return id.String()
+	}
+	return s.ns.name + "#" + id.String()
+}
+
+// named tells whether name is the socket's id.
+func (s *Socket) named(name string) bool {
+	if s.c.EIO3() {
+		return name == s.oldID()
+	}
+	id, ok := engine.ParseID(name)
+	return ok && id == s.id()
+}
+
+// parseOld reads an id of revision 4: the connection's and the namespace.
+func parseOld(name string) (ns string, id engine.ID, ok bool) {
+	at := len(name) - engine.IDLen
+	ns = "/"
+	switch {
+	case at < 0:
+		return "", id, false
+	case at > 0:
+		if at < 3 || name[at-1] != '#' || !strings.HasPrefix(name, "/") {
+			return "", id, false
+		}
+		ns = name[:at-1]
+	}
+	id, ok = engine.ParseID(name[at:])
+	return ns, id, ok
+}
+
+// byName finds the connected socket of this loop with an id, of whichever
+// revision, in ns or, if that is a parent, its children. Loop only.
+func (lp *loop) byName(ns *Namespace, name string) *Socket {
+	of, id, ok := parseOld(name)
+	if !ok || id.Node != lp.srv.opt.NodeTag || int(id.Loop) != lp.Index() {
+		return nil
+	}
+	if len(name) == engine.IDLen {
+		if s := lp.lookup(ns, &id); s != nil {
+			return s
+		}
+	}
+	if !lp.srv.opt.AllowEIO3 {
+		return nil
+	}
+	c, ok := lp.Find(&id).(*client)
+	if !ok || !c.EIO3() {
+		return nil // the id of a connection of revision 5 is nobody's name
+	}
+	s := c.socket([]byte(of))
+	if s == nil || s.ns != ns && s.ns.parent != ns || !s.is(stConnected) {
+		return nil
+	}
+	return s
+}
