@@ -28,6 +28,7 @@ type client struct {
 
 	joined bool // some namespace, once: the connect deadline is off
 	ended  bool
+	parser parserKind
 }
 
 // rareClient is what a connection has while it connects, receives a packet
@@ -132,6 +133,9 @@ func (c *client) socket(ns []byte) *Socket {
 
 // Packet implements engine.Upper.
 func (c *client) Packet(binary bool, p []byte, owned bool) {
+	if c.parser != textParser && c.packed(binary, p, owned) {
+		return
+	}
 	if binary {
 		c.attachment(p, owned)
 		return

@@ -28,10 +28,12 @@ func (c Conn) Transport() string { return transportName }
 const transportName = "websocket"
 
 // Protocol returns the revision of Engine.IO the client speaks.
-func (c Conn) Protocol() int { return engineProtocol }
-
-// engineProtocol is the only revision that is let in.
-const engineProtocol = 4
+func (c Conn) Protocol() int {
+	if c.c.EIO3() {
+		return 3
+	}
+	return 4
+}
 
 // RemoteAddr returns the client's address, a proxy's if there is one; nil when
 // the connection is gone. It waits for the connection's loop; from an Inline

@@ -44,6 +44,8 @@ type loop struct {
 
 	// seen is the last event of the log of recovery that came to this loop.
 	seen uint64
+	// repacked is the last message that was turned into msgpack.
+	repacked repacked
 
 	// asks are the broadcasts that wait for answers of this loop's sockets.
 	asks map[askKey]*loopAsk
