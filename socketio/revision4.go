@@ -71,15 +71,15 @@ func parseOld(name string) (ns string, id engine.ID, ok bool) {
 // revision, in ns or, if that is a parent, its children. Loop only.
 func (lp *loop) byName(ns *Namespace, name string) *Socket {
 	of, id, ok := parseOld(name)
-	if !ok || id.Node != lp.srv.opt.NodeTag || int(id.Loop) != lp.Index() {
+	if !ok || id.Node != lp.srv.opt.NodeTag {
 		return nil
 	}
 	if len(name) == engine.IDLen {
 		if s := lp.lookup(ns, &id); s != nil {
-			return s
+			return s // restored ones may be on another loop than the id says
 		}
 	}
-	if !lp.srv.opt.AllowEIO3 {
+	if !lp.srv.opt.AllowEIO3 || int(id.Loop) != lp.Index() {
 		return nil
 	}
 	c, ok := lp.Find(&id).(*client)
