@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 
@@ -25,7 +24,7 @@ func dialOld(t *testing.T, s *Server) (p *peer, sid string) {
 	if br != nil {
 		go p.read(br)
 	} else {
-		go p.read(conn.(net.Conn))
+		go p.read(conn)
 	}
 	open := p.next()
 	require.True(t, strings.HasPrefix(open, `0{"sid":"`), open)

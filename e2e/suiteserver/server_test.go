@@ -139,7 +139,12 @@ func (s *socket) say(text string) {
 // for a close frame or the end.
 func (s *socket) next() string {
 	s.Helper()
-	f, err := ws.ReadFrame(s.in)
+	h, err := ws.ReadHeader(s.in)
+	f := ws.Frame{Header: h}
+	if err == nil {
+		f.Payload = make([]byte, h.Length)
+		_, err = io.ReadFull(s.in, f.Payload)
+	}
 	switch {
 	case err != nil, f.Header.OpCode == ws.OpClose:
 		return "end"
