@@ -77,7 +77,10 @@ func (r *recovery) leave(s *Socket, reason string, rooms []string) {
 	var values map[string]any
 	// A late handler of this socket may still set values: the session has its own.
 	s.edit(false, func(x *extra) { data, values = x.data, maps.Clone(x.values) })
-	keep := parks(reason) && !s.is(stQuit) && s.ns.srv.state.Load() == srvRunning && s.ns.hold()
+	// A session whose connection handlers had not returned lacks what they would
+	// have set up; its client begins anew, and they run for that.
+	keep := parks(reason) && s.is(stRan|stRestored) && !s.is(stQuit) &&
+		s.ns.srv.state.Load() == srvRunning && s.ns.hold()
 	var gone []*session
 	defer func() { r.forget(gone) }()
 	r.mu.Lock()
