@@ -39,12 +39,12 @@ func run(addr string) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if err := s.start(); err != nil {
 		return err
 	}
 	fmt.Println("listening on", s.addr())
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	<-ctx.Done()
 	stop() // a second signal ends the process at once
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)

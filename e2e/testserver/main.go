@@ -56,13 +56,14 @@ func main() {
 	recovery(srv)
 	pages(srv)
 
+	// Before anybody learns of the address: the signal may follow at once.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	if err := srv.Start(); err != nil {
 		log.Fatal(err)
 	}
 	journal(map[string]any{"event": "listening", "addr": srv.Addr().String()})
 
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	<-signals
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
