@@ -47,6 +47,8 @@ norace_tests() {
 	go test -count 1 -run "^($names)\$" $dirs
 }
 
+# First, because Go tests compare the codecs with the JavaScript ones in there.
+stage "npm packages" npm_ci e2e
 stage "go vet" go vet ./...
 if have gcc && [ -e /usr/include/stdlib.h ]; then
 	stage "go test -race" race_tests
