@@ -19,6 +19,10 @@ debian_packages=(
 	gcc       # go test -race links with cgo
 	libc6-dev # the C headers for it
 	chromium  # the browser tests
+	nginx     # proxies in front of instances, as people deploy them
+	haproxy
+	python3-venv  # the Python clients and queue writers, pinned
+	valkey-server # the broker; in Debian 12 from the backports suite
 )
 
 say() { printf '%s\n' "$@"; }
@@ -65,6 +69,9 @@ has_package() {
 	gcc) have gcc ;;
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
 	chromium) chromium_path >/dev/null ;;
+	valkey-server | haproxy) have "$1" ;;
+	nginx) PATH=$PATH:/usr/sbin have nginx ;;
+	python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
 	*) dpkg -s "$1" >/dev/null 2>&1 ;;
 	esac
 }
@@ -76,6 +83,20 @@ lacking() {
 	echo "${out[*]}"
 }
 
+# add_backports makes Debian 12's backports suite known where the release
+# itself has no valkey-server. Its packages are taken only when asked for.
+add_backports() {
+	local list=/etc/apt/sources.list.d/throng-backports.sources mirror codename
+	[ -z "$(apt-cache madison valkey-server 2>/dev/null)" ] || return 0
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	[ "$codename" = bookworm ] || return 0
+	mirror=$(apt-cache policy | sed -n 's|.*\(https\?://[^ ]*/debian\) bookworm/main.*|\1|p' | head -n 1)
+	printf '%s\n' 'Types: deb' "URIs: ${mirror:-http://deb.debian.org/debian}" \
+		'Suites: bookworm-backports' 'Components: main' \
+		'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$list"
+	apt-get update
+}
+
 # install_packages PACKAGE...: root on Debian only. policy-rc.d forbids every
 # service to start; apt's own words are shown only when it fails.
 install_packages() {
@@ -85,6 +106,7 @@ install_packages() {
 	fi
 	say "installing Debian packages: $*"
 	: >"$log"
+	case " $* " in *" valkey-server "*) add_backports >>"$log" 2>&1 </dev/null ;; esac
 	apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
 		{ apt-get update >>"$log" 2>&1 </dev/null &&
 			apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 </dev/null; } || rc=$?
