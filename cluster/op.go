@@ -1,0 +1,185 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Kind says what an entry asks a node to do with its own sockets.
+type Kind uint8
+
+// The numbers are on the wire: they are never used for something else.
+const (
+	// Emit delivers Body to the selected sockets. With a Request their
+	// acknowledgements are wanted.
+	Emit Kind = 1
+	// Join and Leave make the selected sockets join or leave Names.
+	Join  Kind = 2
+	Leave Kind = 3
+	// Disconnect disconnects the selected sockets; Close: their connections.
+	Disconnect Kind = 4
+	// CloseRoom makes everybody leave each of Names.
+	CloseRoom Kind = 5
+	// ServerEvent is an event for the handlers of servers; Body is the packet.
+	ServerEvent Kind = 6
+	// Fetch asks for the selected sockets, Count for how many they are, Rooms
+	// for the namespace's rooms and how many members each has.
+	Fetch Kind = 7
+	Count Kind = 8
+	Rooms Kind = 9
+	// Answer is a part of the answer to Request; Body depends on what was
+	// asked. Last marks the last one of a node.
+	Answer Kind = 10
+
+	lastKind = Answer
+)
+
+// Flags of an entry.
+type Flags uint8
+
+const (
+	// Volatile: dropped for sockets that older output waits for.
+	Volatile Flags = 1 << iota
+	// Plain: not worth compressing.
+	Plain
+	// Close: connections, not only namespaces.
+	Close
+	// Last: nothing follows under the same request.
+	Last
+	// First: the answer tells how many sockets are asked.
+	First
+)
+
+// Op is what an entry says.
+type Op struct {
+	Kind  Kind
+	Flags Flags
+	// NS is the namespace's name.
+	NS string
+	// Rooms and Except select sockets as a broadcast does: members of any of
+	// Rooms, of the whole namespace if there are none, minus those of Except.
+	// The id of a socket is its room.
+	Rooms, Except []string
+	// Names are the rooms to join, leave or close.
+	Names []string
+	// Request numbers a question within the incarnation that asks, 0: none.
+	Request uint64
+	// Body is opaque here. Of Emit it is a packet as it goes to clients: one
+	// unmasked WebSocket text frame (RFC 6455, section 5.2) with the Engine.IO
+	// type 4 and the JSON packet of Socket.IO protocol 5, then a binary frame
+	// for each attachment.
+	Body []byte
+}
+
+// Limits of what Parse takes.
+const (
+	// MaxNames bounds Rooms, Except and Names, each.
+	MaxNames = 1 << 16
+
+	opVersion = 1
+)
+
+// ErrEntry is the error of an entry that is not one.
+var ErrEntry = errors.New("cluster: not an entry")
+
+// Append appends the entry to dst.
+func (o *Op) Append(dst []byte) []byte {
+	dst = append(dst, opVersion, byte(o.Kind), byte(o.Flags))
+	dst = binary.AppendUvarint(dst, o.Request)
+	dst = appendString(dst, o.NS)
+	dst = appendList(dst, o.Rooms)
+	dst = appendList(dst, o.Except)
+	dst = appendList(dst, o.Names)
+	return append(dst, o.Body...)
+}
+
+// Size bounds the length of the entry, so that Append needs one allocation.
+func (o *Op) Size() int {
+	n := 3 + 5*binary.MaxVarintLen64 + len(o.NS) + len(o.Body)
+	for _, list := range [][]string{o.Rooms, o.Except, o.Names} {
+		for _, s := range list {
+			n += binary.MaxVarintLen32 + len(s)
+		}
+	}
+	return n
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func appendList(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
+// Parse reads an entry. Body shares the bytes of b, names are copies.
+func Parse(b []byte) (Op, error) {
+	if len(b) < 3 {
+		return Op{}, fmt.Errorf("%w: %d bytes", ErrEntry, len(b))
+	}
+	if b[0] != opVersion {
+		return Op{}, fmt.Errorf("%w: version %d, expected %d", ErrEntry, b[0], opVersion)
+	}
+	o := Op{Kind: Kind(b[1]), Flags: Flags(b[2])}
+	if o.Kind == 0 || o.Kind > lastKind {
+		return Op{}, fmt.Errorf("%w: kind %d", ErrEntry, o.Kind)
+	}
+	r := reader{b: b[3:]}
+	o.Request = r.number()
+	o.NS = r.text()
+	o.Rooms = r.list()
+	o.Except = r.list()
+	o.Names = r.list()
+	if r.bad {
+		return Op{}, fmt.Errorf("%w: it ends too early, or a length is wrong", ErrEntry)
+	}
+	o.Body = r.b
+	return o, nil
+}
+
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) number() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.b, r.bad = nil, true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) text() string {
+	n := r.number()
+	if n > uint64(len(r.b)) {
+		r.b, r.bad = nil, true
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) list() []string {
+	n := r.number()
+	// Each name takes a byte at least: a length that lies allocates nothing.
+	if n > MaxNames || n > uint64(len(r.b)) {
+		r.b, r.bad = nil, true
+	}
+	if n == 0 || r.bad {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = r.text()
+	}
+	return list
+}
