@@ -27,7 +27,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	r.ContentLength, r.Chunked = 0, false // net/http reads the body
-	if r.Upgrade && s.websock {
+	q := parseQuery(r.Query)
+	if r.Upgrade && s.websock && !s.foreign(&q) {
 		s.carry(w, hr, r)
 		return
 	}
@@ -35,11 +36,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		write(w, s.cors.preflight(r))
 		return
 	}
-	q := parseQuery(r.Query)
 	header := s.cors.header(field(r, "origin"))
 	kind, home, k := s.route(r, &q)
+	if k == forwarded {
+		s.opt.Elsewhere.Forward(q.id.Node, w, hr)
+		return
+	}
 	if k != accepted {
 		s.turnAway(k, nil, r, q, hr)
+		if k == serverDraining {
+			panic(http.ErrAbortHandler)
+		}
 		reply := replyTo(k, false)
 		reply.Header = header
 		write(w, reply)

@@ -60,7 +60,9 @@ type Options struct {
 	HandOver func(name []byte) bool
 	// NodeTag is the node's part of every id.
 	NodeTag uint16
-	Logger  *slog.Logger
+	// Elsewhere, if set, forwards what belongs to other nodes.
+	Elsewhere *Elsewhere
+	Logger    *slog.Logger
 	// StartLoop runs on each loop before its first connection and returns
 	// the owner's state of that loop: Loop.App.
 	StartLoop func(l *Loop) any

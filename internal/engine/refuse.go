@@ -21,7 +21,11 @@ const (
 	badVersion
 	serverDraining
 	forbidden
+	hopRefused
 	refusalKinds
+
+	// forwarded is no refusal: another node has the session.
+	forwarded = refusalKinds
 )
 
 // refusals holds what the client is told (code and message as the reference
@@ -47,7 +51,12 @@ var refusals = [refusalKinds]struct {
 	badVersion: {name: "protocol_version", status: 400, code: 5,
 		message: "Unsupported protocol version",
 		note:    "a client of an old protocol was refused: Engine.IO 4 (client 3.x, 4.x) is served"},
+	// While the server drains, the connection ends without an answer, as if
+	// nobody listened: proxies then ask another instance. The answer is for
+	// sessions that find no room any more.
 	serverDraining: {name: "draining", status: 503, code: 3, message: "Server shutting down"},
+	hopRefused: {name: "hop", status: 400, code: 3, message: "Bad request",
+		note: "a request says that another node has forwarded it, and none has"},
 	forbidden: {name: "forbidden", status: 403, code: 4, message: "Forbidden",
 		note: "AllowRequest refused a session"},
 }

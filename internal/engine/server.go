@@ -21,6 +21,7 @@ type Server struct {
 	polling  bool
 	websock  bool
 	draining atomic.Bool
+	hops     atomic.Uint64 // requests that other nodes have forwarded
 	loops    [256]atomic.Pointer[Loop]
 	nloops   atomic.Int32
 	turn     atomic.Uint32 // which loop is next for net/http's sessions
@@ -123,8 +124,15 @@ func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 	q := parseQuery(r.Query)
 	header := s.cors.header(field(r, "origin"))
 	kind, home, k := s.route(r, &q)
+	if k == forwarded {
+		return netpoll.Reply{Kind: netpoll.Handover}
+	}
 	if k != accepted {
 		s.turnAway(k, c, r, q, nil)
+		if k == serverDraining {
+			c.Abort(netpoll.ErrHTTPDone)
+			return netpoll.Reply{}
+		}
 		refused := replyTo(k, r.Upgrade && s.websock)
 		refused.Header = header
 		return keepUsable(r, refused, s.opt.MaxPayload)
@@ -172,8 +180,15 @@ func (s *Server) route(r *netpoll.Request, q *query) (exchangeKind, *Loop, refus
 	}
 	if len(q.sid) > 0 {
 		id, ok := ParseID(string(q.sid))
-		if !ok || id.Node != s.opt.NodeTag {
+		if !ok {
 			return 0, nil, sidUnknown
+		}
+		if id.Node != s.opt.NodeTag {
+			q.id = id
+			return 0, nil, s.away(id.Node, r)
+		}
+		if !s.hopped(r) {
+			return 0, nil, hopRefused
 		}
 		home := s.loops[id.Loop].Load()
 		q.id = id

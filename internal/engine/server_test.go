@@ -185,7 +185,17 @@ func TestRequestsAreChecked(t *testing.T) {
 		require.Equal(t, map[bool]int{true: 200, false: 404}[target == "/page"], resp.StatusCode)
 	}
 	r.eng.Drain()
-	require.Equal(t, 503, r.request(t, "GET", ok, upgrade).StatusCode)
+	c, err := net.Dial("tcp", r.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", ok, upgrade)
+	require.NoError(t, err)
+	answer, _ := io.ReadAll(c)
+	require.Empty(t, answer, "as if nobody listened")
+	clear(m)
+	r.eng.Refusals(m)
+	require.EqualValues(t, 1, m["draining"])
 }
 
 func TestSameOrigin(t *testing.T) {
