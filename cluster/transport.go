@@ -19,6 +19,9 @@ type Node struct {
 	// Addr is where the other nodes forward requests that belong to this one,
 	// host:port; empty: nowhere.
 	Addr string
+	// Secret proves to this incarnation that a forwarded request comes from a
+	// node of the cluster: random bytes that only the nodes know.
+	Secret string
 	// Sockets by namespace, as of the last renewal of the lease.
 	Sockets map[string]int
 }

@@ -21,11 +21,16 @@ func (c Conn) ID() string {
 	return id.String()
 }
 
-// Transport returns the name of the transport, "websocket".
-func (c Conn) Transport() string { return transportName }
-
-// transportName: there is no other transport.
-const transportName = "websocket"
+// Transport returns the name of the transport, "polling" or "websocket": a
+// client that polls first changes to the other. It waits for the connection's
+// loop; from an Inline handler of another loop it returns "".
+func (c Conn) Transport() (name string) {
+	lp := c.c.first.loop()
+	if err := lp.do(func(*loop) { name = c.c.Session.Transport() }); err != nil {
+		return ""
+	}
+	return name
+}
 
 // Protocol returns the revision of Engine.IO the client speaks.
 func (c Conn) Protocol() int {

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/throng-server/throng/cluster"
 )
 
 // Options configures a Server. The zero value works; each field says what it
@@ -29,6 +31,8 @@ type Options struct {
 	// NodeTag is put into every socket id, so that several servers can tell
 	// theirs. Default: random.
 	NodeTag uint16
+	// Cluster joins the server to others. Default: it is alone.
+	Cluster cluster.Transport
 
 	// PingInterval and PingTimeout are the heartbeat. Default 25 s and 20 s.
 	PingInterval time.Duration

@@ -19,6 +19,7 @@ const (
 	noteRoomEvents
 	noteOutgoing
 	noteRefusals
+	noteForward
 	noteKinds
 )
 

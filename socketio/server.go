@@ -28,6 +28,7 @@ type Server struct {
 	outgoing   atomic.Bool // some socket has an OnAnyOutgoing handler
 	refusals   refusalHook
 	tasks      tasks
+	forwarder  *forwarder // nil if alone
 
 	// loops is filled as the loops start.
 	loops   []atomic.Pointer[loop]
@@ -66,6 +67,7 @@ func NewServer(o Options) (*Server, error) {
 	s.tasks.init()
 	s.recovery = newRecovery(s)
 	s.root = s.Of("/")
+	s.forwarder = newForwarder(s)
 	s.eng = engine.New(engine.Options{
 		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
 		MaxPayload: o.MaxPayload, CORSAllowedOrigins: o.CORSAllowedOrigins,
@@ -75,7 +77,8 @@ func NewServer(o Options) (*Server, error) {
 		UpgradeTimeout: o.UpgradeTimeout, CompressFrom: o.HTTPCompression, Cookie: o.Cookie,
 		AllowEIO3: o.AllowEIO3, InitialHeaders: o.InitialHeaders, Headers: o.Headers,
 		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
-		HandOver: s.clientFile, NodeTag: o.NodeTag, Logger: o.Logger,
+		HandOver: s.clientFile, NodeTag: o.NodeTag, Elsewhere: s.forwarder.elsewhere(),
+		Logger:    o.Logger,
 		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,
 		Watched: func() bool { return s.refusals.list.Load() != nil },
 	})

@@ -57,7 +57,10 @@ type Stats struct {
 	Workers, QueuedMailboxes int
 	MailboxBytes             int64
 	Recovery                 RecoveryStats
-	Loops                    []LoopStats
+	// ForwardedOut requests were sent to the nodes of their sessions, of which
+	// ForwardErrors had no answer; ForwardedIn came from other nodes.
+	ForwardedOut, ForwardedIn, ForwardErrors uint64
+	Loops                                    []LoopStats
 }
 
 // LoopStats are the figures of one event loop.
@@ -77,6 +80,10 @@ func (s *Server) Stats() Stats {
 		st.Sockets[n.name] = n.Len()
 	}
 	st.Recovery = s.recovery.stats()
+	st.ForwardedIn = s.eng.Forwarded()
+	if f := s.forwarder; f != nil {
+		st.ForwardedOut, st.ForwardErrors = f.sent.Load(), f.fails.Load()
+	}
 	n := s.net.Stats()
 	st.Connections, st.Detached = n.Conns, n.Detached
 	st.Accepted, st.Upgrades = n.Accepted, n.Upgrades

@@ -1,0 +1,105 @@
+package socketio
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/throng-server/throng/netpoll"
+)
+
+// drainStep is the time between two groups of sessions that Drain ends.
+const drainStep = 20 * time.Millisecond
+
+// Drain prepares a Shutdown that clients hardly notice: new sessions are
+// refused (their connections are closed without an answer, so that proxies
+// turn to another server), while those that are open go on, and are ended with
+// the reason "server shutting down" one after the other, spread evenly over
+// the given time, so that the other servers do not get all clients at once. It
+// returns when no session with a socket is left or ctx has ended, with its
+// error then. Shutdown is called behind it in either case. Any goroutine.
+func (s *Server) Drain(ctx context.Context, over time.Duration) error {
+	if !s.running() {
+		return ErrNotStarted
+	}
+	s.eng.Drain()
+	begun := time.Now()
+	all := s.sendAway(ctx, 0)
+	ended := 0
+	tick := time.NewTicker(drainStep)
+	defer tick.Stop()
+	for {
+		due := all
+		if gone := time.Since(begun); gone < over {
+			due = int(float64(all) * float64(gone) / float64(over))
+		}
+		left := s.sendAway(ctx, due-ended)
+		ended = max(ended, all-left) // some leave by themselves
+		if left == 0 {
+			return ctx.Err()
+		}
+		if due == all {
+			all += left // sessions that were opening when it began
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.ended:
+			return nil
+		}
+	}
+}
+
+// sendAway ends so many sessions, and returns how many are left.
+func (s *Server) sendAway(ctx context.Context, quota int) (left int) {
+	var todo, rest atomic.Int64
+	todo.Store(int64(quota))
+	var wg sync.WaitGroup
+	for i := range s.loops {
+		wg.Add(1)
+		s.loops[i].Load().Post(&parting{todo: &todo, left: &rest, done: wg.Done})
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-s.ended:
+	}
+	return int(rest.Load())
+}
+
+// parting ends sessions of a loop as long as there is something to do, a slice
+// in each turn.
+type parting struct {
+	todo *atomic.Int64
+	left *atomic.Int64
+	at   int
+	done func()
+}
+
+// Run implements netpoll.Task.
+func (p *parting) Run(l *netpoll.Loop) (again bool) {
+	lp := loopOf(l)
+	for n := 0; p.at < len(lp.sockets); n++ {
+		if n == walkSlice {
+			return true
+		}
+		// Each socket counts: most sessions have one.
+		if s := lp.sockets[p.at]; s != nil && s.c.Open() {
+			if p.todo.Add(-1) >= 0 {
+				s.c.End(ReasonShutdown)
+			} else {
+				p.left.Add(1)
+			}
+		}
+		p.at++
+	}
+	p.done()
+	return false
+}
