@@ -22,9 +22,11 @@ type Handshake struct {
 	URL string
 	// Host is the host the request named.
 	Host string
-	// Address is the client's address, "ip:port"; behind a proxy, the
-	// proxy's.
+	// Address is the client's address, "ip:port". Behind a proxy it is the
+	// proxy's, or "ip" of the client as told by one of Options.TrustedProxies.
 	Address string
+	// Secure tells that the client came by https, as such a proxy says.
+	Secure bool
 	// Time is when the connection was upgraded.
 	Time time.Time
 	// XDomain tells that the request had an Origin header.
@@ -42,7 +44,7 @@ func (s *Socket) Handshake() *Handshake {
 	var h *Handshake
 	s.edit(false, func(x *extra) {
 		if x.handshake == nil && x.head != nil {
-			x.handshake = makeHandshake(x)
+			x.handshake = s.makeHandshake(x)
 		}
 		h = x.handshake
 	})
@@ -52,7 +54,7 @@ func (s *Socket) Handshake() *Handshake {
 	return h
 }
 
-func makeHandshake(x *extra) *Handshake {
+func (s *Socket) makeHandshake(x *extra) *Handshake {
 	h := &Handshake{Header: http.Header{}, Query: url.Values{}, Time: x.opened, Auth: x.auth}
 	if x.remote != nil {
 		h.Address = x.remote.String()
@@ -66,6 +68,7 @@ func makeHandshake(x *extra) *Handshake {
 		h.Header, h.URL, h.Host = r.Header, r.RequestURI, r.Host
 		h.Query = r.URL.Query()
 		h.XDomain = r.Header.Get("Origin") != ""
+		h.Address, h.Secure = viaProxies(s.ns.srv.opt.TrustedProxies, h.Address, r.Header)
 	}
 	return h
 }
@@ -81,7 +84,7 @@ func (s *Socket) release() {
 		if len(o.KeepHeaders) > 0 && (x.head != nil || x.handshake != nil) {
 			full := x.handshake
 			if full == nil {
-				full = makeHandshake(x)
+				full = s.makeHandshake(x)
 			}
 			kept = keepHeaders(full, o.KeepHeaders)
 		}

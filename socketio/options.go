@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"strings"
@@ -112,6 +113,10 @@ type Options struct {
 	// ConnectionStateRecovery lets clients come back to their sessions.
 	// Default: off.
 	ConnectionStateRecovery *ConnectionStateRecovery
+
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For and
+	// X-Forwarded-Proto are believed; see Handshake. Default: none.
+	TrustedProxies []netip.Prefix
 
 	// AllowRequest may refuse a connection with an error before its handshake
 	// is answered: with status 403 and the error's text, or 400 for a
@@ -259,6 +264,11 @@ func (o *Options) validate() error {
 			return bad("ConnectionStateRecovery.MaxParked", "%d is not positive", r.MaxParked)
 		case r.MaxLogBytes < 1:
 			return bad("ConnectionStateRecovery.MaxLogBytes", "%d is not positive", r.MaxLogBytes)
+		}
+	}
+	for _, p := range o.TrustedProxies {
+		if !p.IsValid() {
+			return bad("TrustedProxies", "%v is no network", p)
 		}
 	}
 	for _, name := range o.Transports {
