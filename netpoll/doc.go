@@ -13,7 +13,9 @@
 // the turn: first the inbox is worked off in order (distribute), then the
 // connections with pending output are written to for a bounded time (flush),
 // those with a direct message first, then broadcasts where they stopped. What
-// is left waits for the next byte, so that reads get in between.
+// is left waits for the next byte, so that reads get in between. A loop to
+// which epoll gives hardly more than one connection at a time does without the
+// byte: its turn follows the read (calm.go).
 //
 // gnet's own queues are not used: Execute is not FIFO and starves reads, and
 // AsyncWrite overtakes it. gnet's outbound buffer, which has no ceiling, only

@@ -141,10 +141,11 @@ func (d *driver) OnTraffic(gc gnet.Conn) gnet.Action {
 	case *Conn:
 		b, err := gc.Next(-1)
 		if err == nil && len(b) > 0 {
-			v.traffic(b)
+			v.loop.read(v, b)
 		}
 	case *wakeEnd:
 		_, _ = gc.Next(-1)
+		v.loop.calm.turn()
 		v.loop.turn()
 	}
 	return gnet.None

@@ -75,6 +75,7 @@ type Loop struct {
 
 	ready   []*Mailbox
 	share   share
+	calm    calm
 	appends int
 	n       loopCount
 

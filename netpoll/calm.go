@@ -1,0 +1,72 @@
+package netpoll
+
+import "runtime"
+
+const (
+	// calmReads connections read between two turns are still calm.
+	calmReads = 4
+	// calmAfter turns in a row that were calm, a loop is.
+	calmAfter = 8
+	// calmProbe is how often a calm loop takes the long way, to notice that it
+	// is not calm any more.
+	calmProbe = 16
+)
+
+// calm tells whether epoll gives a loop hardly more than one connection at a
+// time. The turn then follows at once, in the same call: the byte that would
+// wake the loop for it costs two system calls and another round of epoll, as
+// much as the message itself. A busy loop wants the byte, because it comes
+// behind all connections that are to be read, and one turn serves them all.
+type calm struct {
+	on    bool
+	reads int // connections since the last turn
+	quiet int // turns in a row that were calm
+	count int
+}
+
+// direct tells whether the turn of this read should follow it.
+func (c *calm) direct() bool {
+	c.reads++
+	if !c.on {
+		return false
+	}
+	if c.count++; c.count < calmProbe {
+		return true
+	}
+	c.count = 0
+	return false
+}
+
+// turn takes note of a turn that came by the byte.
+func (c *calm) turn() {
+	switch n := c.reads; {
+	case n == 0: // others have posted
+	case n > calmReads:
+		c.on, c.quiet = false, 0
+	case c.on:
+	default:
+		c.quiet++
+		c.on = c.quiet >= calmAfter
+	}
+	c.reads = 0
+}
+
+// read takes what a connection has sent.
+func (l *Loop) read(c *Conn, b []byte) {
+	if !l.calm.direct() || !l.armed.CompareAndSwap(false, true) {
+		c.traffic(b)
+		return
+	}
+	// From here to the turn's end nobody writes a byte.
+	c.traffic(b)
+	if len(l.ready) > 0 {
+		l.sendReady()
+		if !l.srv.tight {
+			// Short handlers return before this goroutine goes on, and their
+			// answers leave in this turn.
+			runtime.Gosched()
+		}
+	}
+	l.calm.reads = 0
+	l.turn()
+}

@@ -1,0 +1,65 @@
+package netpoll
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCalmFollowsTheReads(t *testing.T) {
+	t.Parallel()
+	var c calm
+	reads := func(n int) (direct int) {
+		for range n {
+			if c.direct() {
+				direct++
+			}
+		}
+		return direct
+	}
+	for range calmAfter {
+		require.Zero(t, reads(calmReads))
+		c.turn()
+	}
+	require.True(t, c.on)
+	c.turn() // somebody has posted
+	require.True(t, c.on)
+
+	require.Equal(t, calmProbe-1, reads(calmProbe-1))
+	c.reads = 0 // as turns that follow a read leave it
+	require.Equal(t, 0, reads(1), "the probe")
+	require.Equal(t, calmReads, reads(calmReads), "read before its turn comes")
+	c.turn()
+	require.False(t, c.on, "many at a time: the byte serves them all")
+	require.Zero(t, reads(calmReads))
+	c.turn()
+	require.False(t, c.on)
+}
+
+// A client that waits for each answer costs its own system calls and hardly
+// more: few bytes wake the loop.
+func TestCalmLoopsWriteFewBytes(t *testing.T) {
+	s := startEcho(t, Options{Loops: 1}, &echoHandler{})
+	c := dial(t, s)
+	wire := clientFrame(ws.OpText, true, bytes.Repeat([]byte("x"), 64))
+	buf := make([]byte, 66)
+	echo := func(n int) {
+		for range n {
+			_, err := c.Write(wire)
+			require.NoError(t, err)
+			_, err = io.ReadFull(c, buf)
+			require.NoError(t, err)
+		}
+	}
+	echo(4 * calmAfter)
+	before := s.Stats().Loops[0]
+	const messages = 800
+	echo(messages)
+	after := s.Stats().Loops[0]
+	// The ticker wakes a loop ten times a second, too.
+	require.Less(t, after.Wakes-before.Wakes, uint64(messages/4))
+	require.GreaterOrEqual(t, after.Turns-before.Turns, uint64(messages-1))
+}
