@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The end-to-end tests alone: official clients in Node, then Chromium.
+# The end-to-end tests alone: official clients in Node and Python, then Chromium.
 # `scripts/e2e.sh client` and `scripts/e2e.sh browser` run one half; ONLY=words
 # runs the tests whose name matches.
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +15,10 @@ if [ "$what" != browser ]; then
 		go build -o bin/testserver ./e2e/testserver
 	# Without this a race build sleeps for a second at its end.
 	export GORACE=atexit_sleep_ms=10
-	THRONG_TESTSERVER=$PWD/bin/testserver node "${opts[@]}" e2e/client/*.test.js </dev/null
+	python_env e2e/python ||
+		die "e2e: no Python clients (see above): apt-get install -y python3-venv"
+	THRONG_TESTSERVER=$PWD/bin/testserver THRONG_PYTHON=$PWD/e2e/python/.venv/bin/python \
+		node "${opts[@]}" e2e/client/*.test.js </dev/null
 fi
 if [ "$what" != client ]; then
 	browser=$(chromium_path) ||

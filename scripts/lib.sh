@@ -128,6 +128,22 @@ npm_ci() {
 	touch "$mark"
 }
 
+# python_env DIR: a virtual environment DIR/.venv with what the requirements
+# file in DIR says, unless it is there. Every file is checked by its hash.
+python_env() {
+	local dir=$1 log=$logs/python-${1//\//-}.log
+	local mark=$dir/.venv/.installed
+	cmp -s "$dir/requirements.txt" "$mark" && "$dir/.venv/bin/python" -c '' 2>/dev/null && return
+	say "installing Python packages of $dir"
+	{ rm -rf "$dir/.venv" && python3 -m venv "$dir/.venv" &&
+		"$dir/.venv/bin/pip" install --no-deps --require-hashes --disable-pip-version-check \
+			-r "$dir/requirements.txt"; } >"$log" 2>&1 </dev/null || {
+		tail -n 20 "$log" >&2
+		return 1
+	}
+	cp "$dir/requirements.txt" "$mark"
+}
+
 # client_files copies the official browser client to where the server looks
 # for it; without npm it does nothing and the server redirects to the CDN.
 client_files() {
