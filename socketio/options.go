@@ -21,6 +21,7 @@ type Options struct {
 	// Addr to listen on, "host:port". Default ":5000".
 	Addr string
 	// Path of Engine.IO requests, compared as a prefix. Default "/socket.io/".
+	// Clients may ask for it without its last slash.
 	Path string
 	// Loops is the number of event loops. Default: the number of processors.
 	Loops int

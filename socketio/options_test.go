@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,6 +43,36 @@ func TestOptionsNameTheBadField(t *testing.T) {
 		_, err := NewServer(o)
 		require.NoError(t, err)
 	}
+}
+
+func TestPathWithoutItsLastSlash(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{}, func(s *Server) {
+		s.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "page") })
+	})
+	// One connection: on a loop at first, net/http's after the page.
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	get := func(target string) string {
+		resp, err := client.Get("http://" + s.Addr().String() + target)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, 200, resp.StatusCode)
+		b, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return string(b)
+	}
+	for range 2 {
+		require.Contains(t, get("/socket.io?EIO=4&transport=polling"), `0{"sid":`)
+		require.Contains(t, get("/socket.io/?EIO=4&transport=polling"), `0{"sid":`)
+		require.Equal(t, "page", get("/socket.iox?EIO=4&transport=polling"))
+		require.Equal(t, "page", get("/socket.i?EIO=4&transport=polling"))
+	}
+	conn, _, _, err := ws.Dial(t.Context(),
+		"ws://"+s.Addr().String()+"/socket.io?EIO=4&transport=websocket")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
 }
 
 func TestHTTPOnTheSamePort(t *testing.T) {

@@ -86,6 +86,7 @@ func NewServer(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.mux.HandleFunc(o.Path, s.serveMounted)
+	s.mux.HandleFunc(strings.TrimSuffix(o.Path, "/"), s.serveMounted)
 	return s, nil
 }
 

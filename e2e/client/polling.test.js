@@ -30,6 +30,14 @@ for (const loops of ["1", "2", "4"]) {
   describe(`${loops} loops`, () => {
     const ctx = use("-loops", loops, "-ping-interval", "1s", "-ping-timeout", "1s");
 
+    test("the path's last slash may be left out", async () => {
+      const s = await ctx.server.connect("/", { ...both, addTrailingSlash: false });
+      await upgraded(s);
+      assert.equal(await ask(s, "echo-ack", "x"), "x");
+      const p = await ctx.server.connect("/", { ...polling, addTrailingSlash: false });
+      assert.equal(await ask(p, "echo-ack", "y"), "y");
+    });
+
     test("a client that only polls sends and receives everything", async () => {
       const sockets = await Promise.all(Array.from({ length: 10 }, () => ctx.server.connect("/", polling)));
       for (const s of sockets) {

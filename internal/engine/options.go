@@ -13,7 +13,7 @@ import (
 // New only requires Path and Open.
 type Options struct {
 	// Path is the prefix of request targets that belong to Engine.IO,
-	// compared with the raw target.
+	// compared with the raw target; without its last slash it is ours as well.
 	Path string
 	// PingInterval and PingTimeout are the heartbeat's times.
 	PingInterval, PingTimeout time.Duration

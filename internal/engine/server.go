@@ -108,10 +108,17 @@ func (s *Server) openInfo(sid string, polling bool) eio.OpenInfo {
 
 var upgradeTo = []string{"websocket"}
 
+// bare reports whether path is ours without its last slash, which clients with
+// addTrailingSlash off ask for. A redirect would not do: WebSockets follow none.
+func (s *Server) bare(path []byte) bool {
+	return len(path) == len(s.opt.Path)-1 && s.opt.Path[len(path)] == '/' &&
+		string(path) == s.opt.Path[:len(path)]
+}
+
 // Request implements netpoll.Handler: it finds the requests that are ours and
 // checks them in the order of the reference server.
 func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
-	if !bytes.HasPrefix(r.Target, []byte(s.opt.Path)) {
+	if !bytes.HasPrefix(r.Target, []byte(s.opt.Path)) && !s.bare(r.Path) {
 		return netpoll.Reply{Kind: netpoll.Handover}
 	}
 	if s.opt.HandOver != nil && len(r.Path) > len(s.opt.Path) &&
