@@ -1,6 +1,7 @@
 // Command contractserver is the server under test of connection and fan-out
 // measurements. It keeps a small contract of events with nothing but the
-// public API and its defaults, so that what is measured is what users get:
+// public API and its defaults, so that what is measured is what users get.
+// Clients of every version may come:
 //
 //	["join", room]           joins, then emits ["joined", room] to the sender
 //	["echo", payload]        emits ["echo", payload] back
@@ -58,7 +59,7 @@ func run(addr string) error {
 }
 
 func newServer(addr string) (*socketio.Server, error) {
-	srv, err := socketio.NewServer(socketio.Options{Addr: addr})
+	srv, err := socketio.NewServer(socketio.Options{Addr: addr, AllowEIO3: true})
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,13 @@ func TestContract(t *testing.T) {
 		require.True(t, strings.HasPrefix(c.next(), "40{"))
 		return c
 	}
+	conn, br, _, err := ws.Dial(context.Background(),
+		"ws://"+srv.Addr().String()+"/socket.io/?EIO=3&transport=websocket")
+	require.NoError(t, err, "clients before 3.0 may come")
+	if br != nil {
+		ws.PutReader(br)
+	}
+	require.NoError(t, conn.Close())
 	a, b := dial(), dial()
 	a.send(`42["join","r0"]`)
 	require.Equal(t, `42["joined","r0"]`, a.next())
