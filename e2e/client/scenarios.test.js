@@ -100,7 +100,7 @@ function table() {
     ...[...reasons].map(([why, n]) => `- ${n}: ${why}`)].join("\n");
 }
 
-describe("scenarios", { concurrency: 4 }, () => {
+describe("scenarios", { concurrency: 6 }, () => {
   after(() => { console.log(table()); });
   for (const row of rows) {
     test(row.name, async (t) => {

@@ -128,14 +128,13 @@ class Player:
             for i, step in enumerate(self.steps):
                 verb = next(iter(step))
                 try:
-                    await getattr(self, "do_" + verb)(**{**step, "with_": step.get("with")}
-                                                      if "with" in step else step)
+                    arguments = {k.replace("with", "with_"): v for k, v in step.items()}
+                    await asyncio.wait_for(getattr(self, "do_" + verb)(**arguments), 3 * LIMIT)
                 except Exception as err:
                     about = f"step {i + 1}, {json.dumps(step)[:100]}"
                     raise AssertionError(f"{about}: {type(err).__name__} {err}") from err
         finally:
-            for client in self.clients:
-                await client.run("disconnect")
+            await asyncio.gather(*(c.run("disconnect") for c in self.clients))
 
     async def open(self, client, nsps, query=None, auth=None):
         url = self.row.url
@@ -203,7 +202,7 @@ class Player:
             assert time.monotonic() < end, f"still {got}"
             await asyncio.sleep(0.02)
 
-    async def do_answer(self, answer, event, with_, **_):
+    async def do_answer(self, answer, event, with_):
         self.sockets[answer].answers[event] = tuple(self.value(v) for v in with_)
 
     async def do_expect(self, expect, event, args):
@@ -215,13 +214,13 @@ class Player:
         inbox = self.sockets[silent].inbox[event]
         assert inbox.empty(), inbox.get_nowait()
 
-    async def do_burst(self, burst, event, count, with_=None, **_):
+    async def do_burst(self, burst, event, count, with_=None):
         socket = self.sockets[burst]
         for i in range(count):
             data = (i,) if with_ is None else (i, self.value(with_))
             await socket.client.run("emit", event, data, namespace=socket.nsp)
 
-    async def do_stream(self, stream, event, count, with_=None, **_):
+    async def do_stream(self, stream, event, count, with_=None):
         for i in range(count):
             want = [i] if with_ is None else self.expected([i, with_])
             same(await self.sockets[stream].take(event), want)
@@ -241,7 +240,8 @@ class Player:
 
     async def do_again(self, again):
         socket = self.sockets[again]
-        await asyncio.wait_for(socket.client.run("wait"), LIMIT)
+        while socket.client.sio.connected or socket.client.sio.eio.state != "disconnected":
+            await asyncio.sleep(0.01)
         await self.open(socket.client, [socket.nsp])
         assert socket.id != self.ids[again], socket.id
         self.ids[again] = socket.id
