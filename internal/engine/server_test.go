@@ -175,12 +175,14 @@ func TestRequestsAreChecked(t *testing.T) {
 	require.EqualValues(t, 1, m["origin"])
 
 	for _, target := range []string{ok, ok + "&sid=", "/socket.io/foo?transport=polling&EIO=4&" +
-		"transport=websocket", "/socket.io/?EIO=4&transport=web%73ocket"} {
+		"transport=websocket", "/socket.io/?EIO=4&transport=web%73ocket",
+		"/socket.io?EIO=4&transport=websocket"} {
 		resp := r.request(t, "GET", target, upgrade+"Sec-WebSocket-Protocol: one, two\r\n")
 		require.Equal(t, 101, resp.StatusCode, target)
 		require.Equal(t, "one", resp.Header.Get("Sec-WebSocket-Protocol"))
 	}
-	for _, target := range []string{"/page", "/socket.io?EIO=4&transport=websocket"} {
+	for _, target := range []string{"/page", "/socket.i?EIO=4&transport=websocket",
+		"/socket.iox?EIO=4&transport=websocket"} {
 		resp := r.request(t, "GET", target, "")
 		require.Equal(t, map[bool]int{true: 200, false: 404}[target == "/page"], resp.StatusCode)
 	}
