@@ -95,7 +95,8 @@ function table() {
     if (!reasons.has(r)) reasons.set(r, reasons.size + 1);
     return `- ${reasons.get(r)}`;
   };
-  const body = rows.map((r) => line([r.name, ...names.map((n) => mark(results[r.name]?.[n]))]));
+  const played = rows.filter((r) => results[r.name]); // not those left out by name
+  const body = played.map((r) => line([r.name, ...names.map((n) => mark(results[r.name]?.[n]))]));
   return ["clients x scenarios", line(["", ...names]), ...body,
     ...[...reasons].map(([why, n]) => `- ${n}: ${why}`)].join("\n");
 }
