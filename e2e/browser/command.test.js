@@ -25,7 +25,7 @@ test("version names the browser client", async () => {
 
 for (const args of [["nonsense"], ["demo", "--nonsense"], ["demo", "extra"], [],
   ["demo", "--listen", "no-port"], ["demo", "--loops", "-1"],
-  ["demo", "--cors-allowed-origins", "not an origin"], ["demo", "--client", "nonsense"]]) {
+  ["demo", "--cors-allowed-origins", "not an origin"], ["demo", "--client", "nonsense"], ["demo", "--recovery", "25h"]]) {
   test(`wrong use ends with 2: throng ${args.join(" ")}`, async () => {
     const { code, stderr } = await run(...args);
     assert.equal(code, 2, stderr);

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +17,16 @@ import (
 func newDemo() *cobra.Command {
 	var o socketio.Options
 	var client string
+	var recovery time.Duration
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve the demo pages: a chat with rooms and a broadcast",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if recovery != 0 {
+				o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
+					MaxDisconnectionDuration: recovery}
+			}
 			return runDemo(o, client, c.ErrOrStderr())
 		},
 	}
@@ -30,6 +36,8 @@ func newDemo() *cobra.Command {
 		"origins that may connect, scheme://host[:port] or * (default the same host and port)")
 	f.IntVar(&o.Loops, "loops", 0, "event loops (default one a processor)")
 	f.BoolVar(&o.ReusePort, "reuse-port", false, "let other processes serve the address too")
+	f.DurationVar(&recovery, "recovery", 2*time.Minute,
+		"how long a lost client may come back to its session and missed events, 0 is never")
 	f.StringVar(&client, "client", "",
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
 	return c
@@ -65,6 +73,8 @@ func flagOf(field string) string {
 		return "--loops"
 	case "CORSAllowedOrigins":
 		return "--cors-allowed-origins"
+	case "ConnectionStateRecovery.MaxDisconnectionDuration":
+		return "--recovery"
 	}
 	return field
 }
