@@ -102,7 +102,11 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 		case volatile && !s.c.Writable():
 			lp.srv.drop(dropVolatile)
 		default:
-			s.c.SendBulk(lp.merged)
+			m := lp.merged
+			if f.seq != 0 && s.c.EIO3() {
+				m = lp.bare(m)
+			}
+			s.c.SendBulk(m)
 			sent++
 			if watched {
 				s.watched(lp, lp.merged.Wire())

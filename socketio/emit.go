@@ -105,7 +105,8 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 	if s.is(stClosed) {
 		return ErrDisconnected
 	}
-	if r := s.ns.srv.recovery; r != nil && ask == nil && flags&volatileFlag == 0 {
+	r := s.ns.srv.recovery
+	if r != nil && ask == nil && flags&volatileFlag == 0 && !s.c.EIO3() {
 		if s.is(stConnected) {
 			s.loop().n.emits.Add(1)
 			return Broadcast{ns: s.ns, flags: flags}.To(s.ID()).emitTo(s, nil, event, args)

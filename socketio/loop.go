@@ -46,6 +46,8 @@ type loop struct {
 	seen uint64
 	// repacked is the last message that was turned into msgpack.
 	repacked repacked
+	// bared is the last message whose offsets were taken off.
+	bared repacked
 
 	// asks are the broadcasts that wait for answers of this loop's sockets.
 	asks map[askKey]*loopAsk

@@ -17,7 +17,8 @@ import (
 // their session: same id, rooms and data, and the events they have missed. It
 // holds for events that are not volatile and want no acknowledgement; each of
 // them carries its position as one more argument, which clients see as the
-// last one. Sessions live in this process.
+// last one; clients 1.x and 2.x (AllowEIO3), which cannot come back, get events
+// without it. Sessions live in this process.
 //
 // Events then have one order for the whole server, so that a client may come
 // back on any loop; a short mutex gives it at each emit.

@@ -3,7 +3,10 @@ package socketio
 import (
 	"strings"
 
+	"github.com/gobwas/ws"
+
 	"github.com/throng-server/throng/internal/engine"
+	"github.com/throng-server/throng/netpoll"
 	"github.com/throng-server/throng/protocol/sio"
 )
 
@@ -91,4 +94,32 @@ func (lp *loop) byName(ns *Namespace, name string) *Socket {
 		return nil
 	}
 	return s
+}
+
+// bare returns the events of m, each of which ends in an offset, without it:
+// clients of revision 4 cannot come back to a session and would take it for an
+// argument. The result is kept for the other members of a broadcast. Loop only.
+func (lp *loop) bare(m *netpoll.Msg) *netpoll.Msg {
+	if lp.bared.from == m {
+		return lp.bared.to
+	}
+	const tail = len(`,""]`) + offsetLen
+	out := make([]byte, 0, m.Len())
+	var text []byte
+	for wire := m.Wire(); len(wire) > 0; {
+		data, rest := payload(wire)
+		if ws.OpCode(wire[0]&0x0f) == ws.OpText && len(data) > tail {
+			text = append(append(text[:0], data[:len(data)-tail]...), ']')
+			out = netpoll.AppendFrame(out, ws.OpText, text)
+		} else { // an attachment
+			out = append(out, wire[:len(wire)-len(rest)]...)
+		}
+		wire = rest
+	}
+	to := netpoll.NewMsgWire(out, m.Frames())
+	if m.Plain() {
+		to.SetPlain()
+	}
+	lp.bared = repacked{m, to}
+	return to
 }

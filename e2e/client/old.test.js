@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 import { connected, event, use, wait } from "../lib/throng.js";
+import { until } from "../lib/process.js";
 
 const require = createRequire(import.meta.url);
 const ways = {
@@ -102,6 +103,37 @@ for (const version of ["2", "1"]) {
     });
   }
 }
+
+// They cannot come back to a session, so they get no offsets, and the new
+// clients beside them do.
+describe("with recovery", () => {
+  const ctx = use("-eio3", "-loops", "2", "-recovery", "1m");
+  const cases = Object.entries(ways).flatMap(([way, options]) =>
+    ["2", "1"].map((version) => [version, way, options]));
+  for (const [version, way, options] of cases) {
+    test(`client ${version}, ${way}: events have the arguments they were given`, async () => {
+      const s = require(`socket.io-client-${version}`)(`${ctx.server.url}/recovery`,
+        { forceNew: true, reconnection: false, ...options });
+      ctx.server.clients.add(s);
+      await connected(s);
+      const shown = [];
+      s.on("shout", (...args) => shown.push(args));
+      const other = await ctx.server.connect("/recovery");
+      const last = event(other, "shout");
+      await ask(s, "who"); // it is in the room now
+      await ask(other, "who");
+      await ask(s, "shout");
+      assert.match((await last).at(-1), /^[\w-]{12}$/);
+      await ask(other, "shout", 1, "two");
+      await ask(other, "shout", Buffer.from([7]), "x".repeat(40));
+      await ask(other, "shout", "end");
+      await until(() => shown.some(([first]) => first === "end"), "the last event");
+      assert.deepEqual(shown.map((args) => args.map((a) =>
+        (typeof a === "object" ? [...Buffer.from(a)] : a))),
+      [[1, "two"], [[7], "x".repeat(40)], ["end"]], "all but its own");
+    });
+  }
+});
 
 describe("without -eio3", () => {
   const ctx = use();
