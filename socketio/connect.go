@@ -209,7 +209,7 @@ func (lp *loop) admit(s *Socket) {
 		for _, m := range ss.missed {
 			c.Send(m)
 		}
-		ss.missed, ss.rooms = nil, nil
+		ss.missed, ss.rooms, ss.since = nil, nil, nil
 		rec.results[recoveryDone].Add(1)
 	} else if rec != nil && !c.EIO3() {
 		ss = rec.begin(lp, s)

@@ -41,7 +41,8 @@
 // new Socket with the id, rooms and data of the old one, and Recovered tells
 // so. What it has missed is sent before: events of its namespace and of the
 // rooms it was in when its connection ended. The old Socket stays disconnected;
-// its last handlers may still run. An Emit that returned nil just before the
+// its last handlers may still run, and what they Join and Leave holds for the
+// session. An Emit that returned nil just before the
 // connection ended is among the missed events.
 //
 // # Errors and acknowledgements

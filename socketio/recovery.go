@@ -20,6 +20,12 @@ import (
 // last one; clients 1.x and 2.x (AllowEIO3), which cannot come back, get events
 // without it. Sessions live in this process.
 //
+// What a handler joins or leaves with its Socket after the connection was lost
+// holds for the session: the client finds itself there when it comes back, with
+// the events that came behind the join. Values set then are not the session's,
+// and what is done to all members of a room (SocketsJoin, CloseRoom) is not done
+// to clients that are away.
+//
 // Events then have one order for the whole server, so that a client may come
 // back on any loop; a short mutex gives it at each emit.
 type ConnectionStateRecovery struct {

@@ -3,6 +3,7 @@ package socketio
 import (
 	"container/list"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/throng-server/throng/internal/engine"
@@ -23,6 +24,7 @@ type session struct {
 	place    *list.Element
 	parkedAt int64
 	rooms    []string
+	since    map[string]uint64 // events up to here were before a late join
 	data     any
 	values   map[string]any
 
@@ -100,7 +102,7 @@ func (r *recovery) leave(s *Socket, reason string, rooms []string) {
 	ss.owner, ss.data, ss.values = nil, data, values
 	ss.missed, ss.frames, ss.bytes = nil, 0, 0
 	if rooms != nil { // else it was not admitted, and keeps time and rooms
-		ss.rooms, ss.parkedAt = rooms, now
+		ss.rooms, ss.since, ss.parkedAt = rooms, nil, now
 	}
 	at := r.parked.Back()
 	for at != nil && at.Value.(*session).parkedAt > ss.parkedAt {
@@ -162,6 +164,69 @@ func (r *recovery) at(id *engine.ID) *Socket {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.moved[*id]
+}
+
+// heir returns the socket whose loop carries out what a socket that has left
+// is to join or leave: that of its client, if it is back, or itself, if the
+// session waits; nil if it is over. Any goroutine.
+func (s *Socket) heir() *Socket {
+	r := s.ns.srv.recovery
+	if r == nil {
+		return nil
+	}
+	ss := s.session()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case ss == nil || r.sessions[ss.pid] != ss:
+		return nil
+	case ss.owner != nil:
+		return ss.owner
+	}
+	return s
+}
+
+// move joins or leaves a room for the session of a socket that has left, or was
+// restored and not admitted yet. If the client is back with another socket, it
+// is returned, and it is for that one's loop. Loop only.
+func (r *recovery) move(lp *loop, s *Socket, room string, join bool) (heir *Socket) {
+	ss := s.session()
+	if ss == nil || s.named(room) {
+		return nil
+	}
+	r.mu.Lock()
+	over, heir, full := r.sessions[ss.pid] != ss, ss.owner, false
+	if !over && (heir == nil || heir == s) {
+		full = !ss.move(room, join, lp.seen, lp.srv.opt.MaxRooms)
+	}
+	r.mu.Unlock()
+	if full {
+		lp.tooManyRooms(s)
+	}
+	if over || heir == s {
+		return nil
+	}
+	return heir
+}
+
+// move joins or leaves a room behind an event; false if there are too many.
+func (ss *session) move(room string, join bool, seq uint64, most int) bool {
+	i := slices.Index(ss.rooms, room)
+	switch {
+	case join && i < 0:
+		if len(ss.rooms) >= most {
+			return false
+		}
+		ss.rooms = append(ss.rooms, room)
+		if ss.since == nil {
+			ss.since = make(map[string]uint64)
+		}
+		ss.since[room] = seq
+	case !join && i >= 0:
+		ss.rooms = slices.Delete(ss.rooms, i, i+1)
+		delete(ss.since, room)
+	}
+	return true
 }
 
 // resumption is a claim on its way to a loop: behind the events its client
@@ -289,16 +354,16 @@ func (ss *session) collect(list []logged, lp *loop) bool {
 	if len(list) == 0 {
 		return true
 	}
-	in := make(map[string]struct{}, len(ss.rooms)+1)
-	in[ss.id.String()] = struct{}{}
+	in := make(map[string]uint64, len(ss.rooms)+1)
+	in[ss.id.String()] = 0
 	for _, room := range ss.rooms {
-		in[room] = struct{}{}
+		in[room] = ss.since[room]
 	}
 	o := &lp.srv.opt
 	for i := range list {
 		f := list[i].f
 		if f.b.ns != ss.ns || f.b.from != nil && f.b.from.id() == ss.id ||
-			f.b.rooms.n > 0 && !f.b.rooms.meets(in) || f.b.except.meets(in) {
+			f.b.rooms.n > 0 && !f.b.rooms.meets(in, f.seq) || f.b.except.meets(in, f.seq) {
 			continue
 		}
 		ss.missed = append(ss.missed, &f.Msg)
@@ -312,16 +377,17 @@ func (ss *session) collect(list []logged, lp *loop) bool {
 	return true
 }
 
-// meets tells whether one of the names is in a set.
-func (r *roomList) meets(in map[string]struct{}) bool {
+// meets tells whether an event to, or not to, these rooms met a member of those
+// in a set, which tells the last event before each was joined.
+func (r *roomList) meets(in map[string]uint64, seq uint64) bool {
 	if r.n == 0 {
 		return false
 	}
-	if _, ok := in[r.one]; ok {
+	if since, ok := in[r.one]; ok && seq > since {
 		return true
 	}
 	for _, name := range r.more {
-		if _, ok := in[name]; ok {
+		if since, ok := in[name]; ok && seq > since {
 			return true
 		}
 	}

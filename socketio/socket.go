@@ -77,15 +77,19 @@ func (s *Socket) Connected() bool { return s.is(stConnected | stLeaving) }
 
 // Join puts the socket into rooms, at most Options.MaxRooms. In a middleware
 // they take effect when the socket is accepted; after it has left nothing
-// happens.
+// happens, unless its client may still come back to its session, or has: then
+// that is in the rooms, from now on (see ConnectionStateRecovery).
 func (s *Socket) Join(rooms ...string) { s.move(rooms, true) }
 
-// Leave takes the socket out of rooms. The room of its own id cannot be left.
+// Leave takes the socket out of rooms, its session like with Join. The room of
+// its own id cannot be left.
 func (s *Socket) Leave(rooms ...string) { s.move(rooms, false) }
 
 func (s *Socket) move(rooms []string, join bool) {
 	if s.is(stClosed) {
-		return
+		if s = s.heir(); s == nil {
+			return
+		}
 	}
 	for _, room := range rooms {
 		if join {
@@ -103,10 +107,19 @@ type membership struct {
 }
 
 func (m *membership) Run(l *netpoll.Loop) bool {
-	if m.join {
-		loopOf(l).join(m.s, m.room)
-	} else {
-		loopOf(l).leave(m.s, m.room)
+	lp := loopOf(l)
+	switch {
+	case m.s.is(stClosed):
+		if r := lp.srv.recovery; r != nil {
+			if heir := r.move(lp, m.s, m.room, m.join); heir != nil {
+				m.s = heir
+				heir.c.Loop().Post(m)
+			}
+		}
+	case m.join:
+		lp.join(m.s, m.room)
+	default:
+		lp.leave(m.s, m.room)
 	}
 	return false
 }
@@ -122,6 +135,8 @@ func (lp *loop) join(s *Socket, room string) {
 			return
 		}
 		lp.shard.Join(s.slot, room)
+	case s.is(stRestored):
+		lp.srv.recovery.move(lp, s, room, true)
 	case s.is(stPending):
 		full := false
 		s.edit(true, func(x *extra) {
@@ -145,6 +160,8 @@ func (lp *loop) leave(s *Socket, room string) {
 	switch {
 	case s.is(stConnected):
 		lp.shard.Leave(s.slot, room)
+	case s.is(stRestored):
+		lp.srv.recovery.move(lp, s, room, false)
 	case s.is(stPending):
 		s.edit(false, func(x *extra) {
 			kept := x.early[:0]
@@ -171,6 +188,8 @@ func (s *Socket) Rooms() []string {
 		switch {
 		case s.is(stConnected):
 			list = lp.shard.AppendRooms([]string{s.ID()}, s.slot)
+		case s.is(stPending) && s.is(stRestored):
+			list = append([]string{s.ID()}, s.session().rooms...)
 		case s.is(stPending):
 			s.edit(false, func(x *extra) { list = append(list, x.early...) })
 		}
