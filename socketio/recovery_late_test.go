@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,4 +129,70 @@ func TestRecoveryOfRoomsInMiddleware(t *testing.T) {
 	b, err := s.root.Socket(p.sid)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{p.sid, "kept", "new"}, b.Rooms())
+}
+
+// A client that has missed more than may wait for it gets a new session, told
+// before it was restored or, if that shows later, by the end of its connection.
+func TestRecoveryOfMoreThanMayWait(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]func(o *Options){
+		"frames": func(o *Options) { o.MaxPendingFrames = 32 },
+		"bytes":  func(o *Options) { o.MaxPendingBytes = 8 << 10 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			guards, verdicts := make(chan *Socket), make(chan error)
+			o := recovering(2)
+			o.ConnectionStateRecovery.RunMiddlewares = true
+			limit(&o)
+			s := serve(t, o, func(s *Server) {
+				s.Use(func(k *Socket) error {
+					guards <- k
+					return <-verdicts
+				})
+			})
+			admitted := func(p *returner, recovered bool) {
+				t.Helper()
+				require.Equal(t, recovered, receive(t, guards).Recovered())
+				verdicts <- nil
+			}
+			flood := func(n int) {
+				for range n {
+					require.NoError(t, s.To("room").Emit("e", strings.Repeat("x", 500)))
+				}
+			}
+			join := func() *returner {
+				p := &returner{peer: dial(t, s)}
+				p.send("40")
+				k := receive(t, guards)
+				k.Join("room")
+				verdicts <- nil
+				p.welcome(p.next())
+				p.drop(s)
+				return p
+			}
+			p := join()
+			flood(20)
+			n := p.back(s)
+			admitted(n, false)
+			n.welcome(n.next())
+			require.NotEqual(t, p.sid, n.sid)
+			require.EqualValues(t, 1, s.Stats().Recovery.Results["too_far_behind"])
+
+			p = join()
+			n = p.back(s)
+			k := receive(t, guards)
+			flood(20)
+			require.NoError(t, k.loop().do(func(*loop) {}))
+			verdicts <- nil
+			require.Contains(t, []string{"close 1005", "close 1000", "gone"}, n.next())
+			soon(t, "counted", func() bool {
+				return s.Stats().Recovery.Results["too_far_behind"] == 2
+			})
+			n = p.back(s)
+			admitted(n, false)
+			n.welcome(n.next())
+			require.NotEqual(t, p.sid, n.sid)
+		})
+	}
 }
