@@ -11,11 +11,20 @@ import (
 
 // BenchmarkBroadcast emits to 1,000 clients: the next message when all of them
 // have the one before, or 32 messages before.
-func BenchmarkBroadcast(b *testing.B) {
+func BenchmarkBroadcast(b *testing.B) { broadcast(b, socketio.Options{}) }
+
+// BenchmarkRecoverableBroadcast is BenchmarkBroadcast with connection state
+// recovery: each event is numbered, kept, and 15 bytes longer.
+func BenchmarkRecoverableBroadcast(b *testing.B) {
+	broadcast(b, socketio.Options{
+		ConnectionStateRecovery: &socketio.ConnectionStateRecovery{}})
+}
+
+func broadcast(b *testing.B, o socketio.Options) {
 	for _, window := range []int{1, 32} {
 		b.Run(fmt.Sprintf("window=%d", window), func(b *testing.B) {
 			got, sent := 0, 0
-			srv := serve(b, func(*socketio.Server) {})
+			srv := serveWith(b, o, func(*socketio.Server) {})
 			c := gather(b, srv, receivers, "", &got)
 			b.ReportAllocs()
 			for b.Loop() {

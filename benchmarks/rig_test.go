@@ -25,9 +25,13 @@ const (
 // serve starts a server with default options.
 func serve(b *testing.B, setup func(s *socketio.Server)) *socketio.Server {
 	b.Helper()
-	srv, err := socketio.NewServer(socketio.Options{
-		Addr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	return serveWith(b, socketio.Options{}, setup)
+}
+
+func serveWith(b *testing.B, o socketio.Options, setup func(s *socketio.Server)) *socketio.Server {
+	b.Helper()
+	o.Addr, o.Logger = "127.0.0.1:0", slog.New(slog.NewTextHandler(io.Discard, nil))
+	srv, err := socketio.NewServer(o)
 	require.NoError(b, err)
 	setup(srv)
 	require.NoError(b, srv.Start())

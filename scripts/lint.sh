@@ -24,7 +24,8 @@ shells() {
 }
 # Nobody can install from a lock file that names a private mirror.
 locks() {
-	! grep -n '"resolved"' internal/clientjs/package-lock.json e2e/package-lock.json
+	! grep -n '"resolved"' internal/clientjs/package-lock.json e2e/package-lock.json \
+		benchmarks/rivals/*/package-lock.json
 }
 
 pass gofmt formatted
