@@ -13,13 +13,18 @@ import (
 
 // Broadcasts go on from several goroutines while clients lose their
 // connections, at random moments and noticed or not: each sees every event once,
-// in one order.
+// in one order. Meanwhile sockets join and leave, those that have left, too.
 func TestRecoveryUnderFire(t *testing.T) {
 	t.Parallel()
 	onEachLoop(t, func(t *testing.T, loops int) {
 		const clients, drops, sources = 24, 12, 3
+		var mu sync.Mutex
+		var known []*Socket
 		s := serve(t, recovering(loops), func(s *Server) {
 			s.OnConnection(func(k *Socket) {
+				mu.Lock()
+				known = append(known, k)
+				mu.Unlock()
 				if !k.Recovered() {
 					k.Join("room")
 					_ = k.Emit("ready")
@@ -40,7 +45,22 @@ func TestRecoveryUnderFire(t *testing.T) {
 				}
 			})
 		}
-		var mu sync.Mutex
+		emitters.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(100 * time.Microsecond):
+				}
+				mu.Lock()
+				if len(known) > 0 {
+					k := known[rand.IntN(len(known))]
+					k.Join(fmt.Sprint("other", i%3))
+					k.Leave(fmt.Sprint("other", (i+1)%3))
+				}
+				mu.Unlock()
+			}
+		})
 		orders := map[string]string{} // offset: event
 		var all sync.WaitGroup
 		for c := range clients {
