@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"bytes"
+	"time"
+
 	"github.com/gobwas/ws"
 
 	"github.com/throng-server/throng/netpoll"
@@ -137,4 +140,42 @@ func parse3(op ws.OpCode, p []byte) (eio.Packet, error) {
 		return eio.ParseText3(p)
 	}
 	return eio.ParseBinary3(p)
+}
+
+// openPause is how long after its handshake a WebSocket of revision 3 is sent
+// the open packet. Clients of that time may listen for messages only once they
+// have seen the handshake's answer; a packet that the same read brings is lost
+// on them. The reference server is never that fast.
+const openPause = 10 * time.Millisecond
+
+// openSoon opens a session after openPause, or with the first message of a
+// client that does not wait. Nothing is sent before: there is no session yet.
+func (s *Session) openSoon(head []byte) {
+	el := s.el()
+	if el.opening == nil {
+		el.opening = make(map[*Session][]byte)
+	}
+	el.opening[s] = bytes.Clone(head)
+	time.AfterFunc(openPause, func() { el.Post((*pauseOver)(s)) })
+}
+
+// pauseOver tells a WebSocket of revision 3 that its pause is over.
+type pauseOver Session
+
+// Run implements netpoll.Task.
+func (o *pauseOver) Run(*netpoll.Loop) bool {
+	s := (*Session)(o)
+	s.el().openNow(s)
+	return false
+}
+
+// openNow opens a session that has waited; one that is open or gone it leaves
+// alone.
+func (l *Loop) openNow(s *Session) {
+	head, waits := l.opening[s]
+	if !waits {
+		return
+	}
+	delete(l.opening, s)
+	s.open(head, true)
 }

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -207,4 +210,47 @@ func TestRevision3Upgrade(t *testing.T) {
 			require.Equal(t, "3", next(t, c))
 		}
 	}
+}
+
+// A client may listen for messages only after it has read the handshake's
+// answer, so the open packet does not come with it. One that speaks at once is
+// answered, the open packet first.
+func TestRevision3OpenPacketComesLater(t *testing.T) {
+	t.Parallel()
+	r := start(t, old)
+	// shake sends the handshake and what follows it, in one write.
+	shake := func(more ...[]byte) (net.Conn, *bufio.Reader) {
+		c, err := net.Dial("tcp", r.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+		_, err = c.Write(append([]byte("GET /socket.io/?EIO=3&transport=websocket HTTP/1.1\r\n"+
+			"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"), bytes.Join(more, nil)...))
+		require.NoError(t, err)
+		br := bufio.NewReader(c)
+		resp, err := http.ReadResponse(br, nil)
+		require.NoError(t, err)
+		require.Equal(t, 101, resp.StatusCode)
+		return c, br
+	}
+	from := time.Now()
+	c, br := shake()
+	require.Zero(t, br.Buffered())
+	require.Regexp(t, `^0\{"sid":"`, next(t, &buffered{Conn: c, r: br}))
+	require.GreaterOrEqual(t, time.Since(from), openPause)
+
+	for range 20 { // both orders of the message and the end of the pause
+		hello := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte("4hello"))))
+		c, br = shake(hello, hello)
+		in := &buffered{Conn: c, r: br}
+		require.Regexp(t, `^0\{"sid":"`, next(t, in))
+		require.Equal(t, "4hello", next(t, in))
+		require.Equal(t, "4hello", next(t, in))
+		require.NoError(t, c.Close())
+		require.Equal(t, ReasonTransportClose, <-r.ends)
+	}
+
+	c, _ = shake()
+	require.NoError(t, c.Close()) // most often within the pause
 }

@@ -43,6 +43,7 @@ type Loop struct {
 	probe *netpoll.Msg
 	// reformed is the last message that was made fit for revision 3.
 	reformed reformed
+	opening  map[*Session][]byte // of revision 3, with their request heads
 	scratch  []byte
 	msgs     []*netpoll.Msg
 }

@@ -76,14 +76,17 @@ func (s *Session) Upgraded(r *netpoll.Request) {
 	}
 	if s.el().srv.opt.AllowEIO3 {
 		q := parseQuery(r.Query)
-		s.rev3 = q.rev3()
+		if s.rev3 = q.rev3(); s.rev3 != 0 {
+			s.openSoon(r.Raw)
+			return
+		}
 	}
-	s.open(r.Raw)
+	s.open(r.Raw, false)
 }
 
 // open queues the open packet and starts the heartbeat of a session that
 // begins on its WebSocket.
-func (s *Session) open(head []byte) {
+func (s *Session) open(head []byte, owned bool) {
 	el := s.el()
 	el.Entropy.Take(&s.rand)
 	id := s.SID()
@@ -91,7 +94,7 @@ func (s *Session) open(head []byte) {
 	s.Send(netpoll.NewMsg(ws.OpText, el.scratch))
 	s.state = stOpen
 	s.begin()
-	s.upper().Opened(head, false, s.RemoteAddr())
+	s.upper().Opened(head, owned, s.RemoteAddr())
 }
 
 // begin starts the heartbeat.
@@ -184,6 +187,9 @@ func (s *Session) Timer() {
 
 // Message implements netpoll.Peer.
 func (s *Session) Message(op ws.OpCode, p []byte, owned bool) {
+	if s.state == stIdle && s.rev3 != 0 {
+		s.el().openNow(s)
+	}
 	if s.state != stOpen {
 		if s.state == stEndpoint {
 			s.pass(op, p, owned)
@@ -274,6 +280,8 @@ func (s *Session) Closed(err error) {
 		s.finish(closeReason(err))
 	case stEndpoint:
 		s.unplugged(err)
+	case stIdle:
+		delete(s.el().opening, s)
 	}
 	s.state = stEnded
 	if s.side != nil {
