@@ -59,17 +59,21 @@ func (s *stream) packet(p string) bool {
 // on the session's loop and on others: each client sees every number once and
 // in order.
 func TestUpgradeUnderFire(t *testing.T) {
-	t.Parallel()
-	for _, loops := range []int{1, 2, 4} {
+	size := underFire
+	if size.ramp == 0 {
+		t.Parallel()
+	}
+	for _, loops := range size.loops {
 		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
-			t.Parallel()
-			const clients, last = 60, 250
+			if size.ramp == 0 {
+				t.Parallel()
+			}
 			stop := make(chan struct{})
 			s := serve(t, Options{Loops: loops}, func(s *Server) {
 				s.OnConnection(func(k *Socket) {
 					go func() {
 						for i := 0; k.Emit("own", i, []byte{1, byte(i)}) == nil; i++ {
-							time.Sleep(2 * time.Millisecond)
+							time.Sleep(size.period)
 						}
 					}()
 				})
@@ -80,14 +84,17 @@ func TestUpgradeUnderFire(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					case <-time.After(2 * time.Millisecond):
+					case <-time.After(size.period):
 						_ = s.Emit("all", i)
 					}
 				}
 			})
 			var all sync.WaitGroup
-			for i := range clients {
-				all.Go(func() { fire(t, s, last, i%4 == 0) })
+			for i := range size.clients {
+				all.Go(func() {
+					time.Sleep(size.ramp * time.Duration(i) / time.Duration(size.clients))
+					size.fire(t, s, i%4 == 0)
+				})
 			}
 			all.Wait()
 			close(stop)
@@ -97,10 +104,20 @@ func TestUpgradeUnderFire(t *testing.T) {
 	}
 }
 
+// fireSize is how much fire there is.
+type fireSize struct {
+	clients int
+	last    int           // number of messages of each kind that a client awaits
+	period  time.Duration // between two messages of a kind
+	polls   int           // at most so many before the upgrade, and at least one
+	ramp    time.Duration // until the last client has come
+	loops   []int
+}
+
 // fire is one client; a lazy one does not poll between the probe and the end.
-func fire(t *testing.T, s *Server, last int, lazy bool) {
+func (size *fireSize) fire(t *testing.T, s *Server, lazy bool) {
 	p := pollDial(t, s)
-	st := &stream{t: t, next: map[string]int{}, want: last}
+	st := &stream{t: t, next: map[string]int{}, want: size.last}
 	take := func(payload string) bool {
 		for _, packet := range strings.Split(payload, "\x1e") {
 			if !st.packet(packet) {
@@ -120,7 +137,7 @@ func fire(t *testing.T, s *Server, last int, lazy bool) {
 	if p.early != "" && !take(p.early) {
 		return
 	}
-	for range 1 + rand.IntN(20) {
+	for range 1 + rand.IntN(size.polls) {
 		if !poll() {
 			return
 		}
@@ -134,7 +151,7 @@ func fire(t *testing.T, s *Server, last int, lazy bool) {
 		return
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(patience + size.period*time.Duration(2*size.last)))
 	var r io.Reader = conn
 	if br != nil {
 		r = br

@@ -100,6 +100,23 @@ for (const loops of ["1", "2", "4"]) {
       for (const s of sockets) assert.equal(await ask(s, "echo-ack", "alive"), "alive");
     });
 
+    // The client would upgrade before the first number: it is let go later.
+    test("50 clients upgrade under 50 messages a second each", async () => {
+      const sockets = await Promise.all(Array.from({ length: 50 }, () =>
+        ctx.server.connect("/", { ...both, upgrade: false })));
+      await Promise.all(sockets.map(async (s, at) => {
+        const done = numbers(s, 200);
+        s.on("n", (i) => { if (i === at) s.io.engine._probe("websocket"); });
+        s.emit("stream", 200, 20);
+        const polled = [];
+        s.on("n", (i) => { if (s.io.engine.transport.name === "polling") polled.push(i); });
+        await upgraded(s);
+        await done;
+        assert.equal(s.io.engine.transport.name, "websocket");
+        assert.ok(polled.length > at, `${polled.length} numbers before the upgrade`);
+      }));
+    });
+
     test("the upgraded client's end is noticed", async () => {
       const s = await ctx.server.connect("/", both);
       await upgraded(s);

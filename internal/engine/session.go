@@ -116,11 +116,12 @@ func (s *Session) step(ticks uint32) {
 	s.arm()
 }
 
-// SetDeadline lets Upper.Deadline run once after d; 0 stops it.
+// SetDeadline lets Upper.Deadline run once, d later or up to a tick after
+// that; 0 stops it.
 func (s *Session) SetDeadline(d time.Duration) {
 	s.due = 0
-	if d > 0 {
-		s.due = nonzero(s.Loop().Tick() + ticks(d))
+	if d > 0 { // part of this tick is over
+		s.due = nonzero(s.Loop().Tick() + ticks(d) + 1)
 	}
 	s.arm()
 }
