@@ -2,18 +2,14 @@ package engine
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -156,62 +152,4 @@ func TestNetHTTPAborts(t *testing.T) {
 		_ = k.Close()
 		require.Eventually(t, func() bool { return r.Stats().HTTPConns == 0 }, patience, time.Millisecond)
 	}
-}
-
-// Connections that are reset at any byte of any request leave nothing behind.
-func TestResetsLeaveNothing(t *testing.T) {
-	r := startLoops(t, 4, func(o *Options) {
-		o.PingInterval, o.PingTimeout = 500*time.Millisecond, 500*time.Millisecond
-		o.UpgradeTimeout = 200 * time.Millisecond
-		o.Open = func(*Loop) Upper { return &echo{ends: make(chan string, 1)} }
-	})
-	before := runtime.NumGoroutine()
-	frame := func(text string) string {
-		return string(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte(text)))))
-	}
-	scripts := []func(sid string) string{
-		func(string) string { return "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n" },
-		func(sid string) string {
-			return "GET /socket.io/?EIO=4&transport=polling&sid=" + sid + " HTTP/1.1\r\nHost: x\r\n\r\n"
-		},
-		func(sid string) string {
-			return "POST /socket.io/?EIO=4&transport=polling&sid=" + sid +
-				" HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n4hello"
-		},
-		func(sid string) string {
-			return "GET /socket.io/?EIO=4&transport=websocket&sid=" + sid + " HTTP/1.1\r\nHost: x\r\n" +
-				upgrade + "\r\n" + frame("2probe") + frame("5") + frame("4hello")
-		},
-		func(sid string) string {
-			return "GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /socket.io/?EIO=4&transport=websocket&sid=" +
-				sid + " HTTP/1.1\r\nHost: x\r\n" + upgrade + "\r\n" + frame("2probe") + frame("5")
-		},
-		func(sid string) string {
-			return "GET /page HTTP/1.1\r\nHost: x\r\n\r\nGET /socket.io/?EIO=4&transport=polling&sid=" +
-				sid + " HTTP/1.1\r\nHost: x\r\n\r\n"
-		},
-	}
-	for i := range 600 {
-		p := r.openPolling(t)
-		text := scripts[i%len(scripts)](p.sid)
-		cut := (i*7919)%len(text) + 1
-		c, err := net.Dial("tcp", r.Addr().String())
-		require.NoError(t, err)
-		_, err = io.Copy(c, bytes.NewReader([]byte(text[:cut])))
-		require.NoError(t, err)
-		require.NoError(t, c.(*net.TCPConn).SetLinger(0))
-		if i%3 == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		require.NoError(t, c.Close())
-	}
-	require.Eventually(t, func() bool {
-		st := r.Stats()
-		return st.Detached == 0 && st.HTTPConns == 0 && st.Conns == 0
-	}, patience, 10*time.Millisecond, "%+v", r.Stats())
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+2 }, patience,
-		10*time.Millisecond)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	require.NoError(t, r.Shutdown(ctx))
 }
