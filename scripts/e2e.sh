@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The end-to-end tests alone: official clients in Node and Python, then Chromium.
-# `scripts/e2e.sh client` and `scripts/e2e.sh browser` run one half; ONLY=words
-# runs the tests whose name matches.
+# The end-to-end tests alone: official clients in Node and Python, the same
+# behind nginx, then Chromium. `scripts/e2e.sh client`, `proxy` and `browser` run
+# one part; ONLY=words runs the tests whose name matches.
 . "$(dirname "$0")/lib.sh"
 need_go
 need_node
@@ -10,17 +10,26 @@ opts=(--test --test-concurrency=2 --test-timeout=120000 --test-reporter="${REPOR
 [ -z "${ONLY:-}" ] || opts+=(--test-name-pattern "$ONLY")
 
 npm_ci e2e || die "e2e: npm could not install the official clients (see above)"
-if [ "$what" != browser ]; then
+wanted() { [ "$what" = all ] || [ "$what" = "$1" ]; }
+if wanted client || wanted proxy; then
 	go build -race -o bin/testserver ./e2e/testserver 2>/dev/null ||
 		go build -o bin/testserver ./e2e/testserver
 	# Without this a race build sleeps for a second at its end.
 	export GORACE=atexit_sleep_ms=10
+	export THRONG_TESTSERVER=$PWD/bin/testserver
+fi
+if wanted client; then
 	python_env e2e/python ||
 		die "e2e: no Python clients (see above): apt-get install -y python3-venv"
-	THRONG_TESTSERVER=$PWD/bin/testserver THRONG_PYTHON=$PWD/e2e/python/.venv/bin/python \
+	THRONG_PYTHON=$PWD/e2e/python/.venv/bin/python \
 		node "${opts[@]}" e2e/client/*.test.js </dev/null
 fi
-if [ "$what" != client ]; then
+if wanted proxy; then
+	NGINX=$(nginx_path) || die "e2e: no nginx: apt-get install -y nginx"
+	export NGINX
+	node "${opts[@]}" e2e/proxy/*.test.js </dev/null
+fi
+if wanted browser; then
 	browser=$(chromium_path) ||
 		die "e2e: no Chromium: apt-get install -y chromium (or CHROMIUM=/path/to/it)"
 	build_binary

@@ -64,13 +64,16 @@ chromium_path() {
 	return 1
 }
 
+# nginx_path prints where nginx is: Debian keeps it out of a user's PATH.
+nginx_path() { PATH=$PATH:/usr/sbin command -v nginx; }
+
 has_package() {
 	case $1 in
 	gcc) have gcc ;;
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
 	chromium) chromium_path >/dev/null ;;
 	valkey-server | haproxy) have "$1" ;;
-	nginx) PATH=$PATH:/usr/sbin have nginx ;;
+	nginx) nginx_path >/dev/null ;;
 	python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
 	*) dpkg -s "$1" >/dev/null 2>&1 ;;
 	esac

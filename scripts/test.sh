@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything, in stages, each with its time: vet, Go tests with the race
-# detector, allocation tests without it, official clients, Chromium. Installs
+# detector, allocation tests without it, official clients, nginx, Chromium. Installs
 # what it lacks; exits 2 and names what it could not run when it may not.
 . "$(dirname "$0")/lib.sh"
 need_go
@@ -58,6 +58,11 @@ else
 fi
 stage "allocation tests" norace_tests
 stage "official clients" scripts/e2e.sh client
+if nginx_path >/dev/null; then
+	stage "behind nginx" scripts/e2e.sh proxy
+else
+	skip "behind nginx" "no nginx"
+fi
 if chromium_path >/dev/null; then
 	stage "Chromium" scripts/e2e.sh browser
 else

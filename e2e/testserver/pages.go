@@ -14,6 +14,9 @@ func pages(srv *socketio.Server) {
 	srv.HandleFunc("/hello", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello %s\n", r.FormValue("name"))
 	})
+	srv.HandleFunc("/remote", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.RemoteAddr)
+	})
 	srv.HandleFunc("POST /upper", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
