@@ -329,16 +329,18 @@ func TestConnectionErrors(t *testing.T) {
 	// Refusals of a session's own loop.
 	poll := pollDial(t, s)
 	sid := poll.url[strings.Index(poll.url, "sid=")+4:]
-	for query, want := range map[string]string{
-		"EIO=3&transport=polling&sid=":   "PROTOCOL_MISMATCH",
-		"EIO=4&transport=websocket&sid=": "TRANSPORT_MISMATCH",
+	for query, want := range map[string]map[string]string{
+		"EIO=3&transport=polling&sid=": {"name": "PROTOCOL_MISMATCH",
+			"protocol": "3", "previousProtocol": "4"},
+		"EIO=4&transport=websocket&sid=": {"name": "TRANSPORT_MISMATCH",
+			"transport": "websocket", "previousTransport": "polling"},
 	} {
 		res, err := http.Get(base + query + sid)
 		require.NoError(t, err)
 		_ = res.Body.Close()
 		e = receive(t, errs)
 		require.Equal(t, CodeBadRequest, e.Code)
-		require.Equal(t, want, e.Context["name"])
+		require.Equal(t, want, e.Context)
 		require.NotNil(t, e.Request)
 	}
 

@@ -3,6 +3,7 @@ package socketio
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/throng-server/throng/internal/engine"
@@ -28,7 +29,9 @@ type ConnectionError struct {
 	Message string
 	// Context says what was wrong with the request: {"transport": ...},
 	// {"sid": ...}, {"method": ...}, {"protocol": ...}, {"message": ...} with
-	// AllowRequest's error, or a "name", with an "origin" for one.
+	// AllowRequest's error, or a "name": INVALID_ORIGIN with the "origin",
+	// TRANSPORT_MISMATCH with "transport" and "previousTransport",
+	// PROTOCOL_MISMATCH with "protocol" and "previousProtocol".
 	Context map[string]string
 	// Request is the request without its body; nil if net/http cannot read it.
 	Request *http.Request
@@ -89,6 +92,9 @@ func (s *Server) refused(r *engine.Refusal) {
 	}
 	if r.Key != "" {
 		n.err.Context[r.Key] = string(r.Value)
+	}
+	if r.Previous != "" {
+		n.err.Context["previous"+strings.ToUpper(r.Key[:1])+r.Key[1:]] = r.Previous
 	}
 	if r.Remote != nil {
 		n.remote = r.Remote.String()

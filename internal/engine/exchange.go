@@ -40,6 +40,8 @@ type exchange struct {
 	reply    netpoll.Reply
 	wait     uint32 // ticks that hooks may take
 	gone     bool
+	settled  bool   // the answer is on the wire, or on its way
+	more     string // lines of the hooks; the home loop adds them to header
 
 	// The home loop.
 	session *Session
@@ -99,6 +101,7 @@ func (x *exchange) deliver(r netpoll.Reply) {
 
 // finish answers on the connection's loop.
 func (x *exchange) finish(r netpoll.Reply) {
+	x.settled = true
 	if x.inline {
 		x.answered, x.reply = true, r
 		return
@@ -144,6 +147,7 @@ func (v *visit) Run(*netpoll.Loop) bool {
 
 // atHome decides about the request. Home loop.
 func (x *exchange) atHome() {
+	x.header, x.more = x.header+x.more, ""
 	if x.kind == openPoll {
 		x.home.openPolling(x)
 		return

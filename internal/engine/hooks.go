@@ -30,7 +30,7 @@ func (x *exchange) prepare() {
 // proceed goes on when the hooks have agreed.
 func (x *exchange) proceed() {
 	if x.kind == openWS {
-		x.finish(netpoll.Reply{Kind: netpoll.Upgrade, Subprotocol: x.proto, Header: x.header})
+		x.finish(netpoll.Reply{Kind: netpoll.Upgrade, Subprotocol: x.proto, Header: x.header + x.more})
 		return
 	}
 	x.visit()
@@ -86,15 +86,16 @@ type hooksDone hooks
 // Run implements netpoll.Task.
 func (h *hooksDone) Run(*netpoll.Loop) bool {
 	x := h.x
-	if x.gone {
-		return false
+	if x.gone || x.settled {
+		return false // an overlapping POST has been answered meanwhile
 	}
 	x.conn.SetTimer(0)
 	if h.err != nil {
+		x.lost(nil)
 		x.finish(x.forbid(h.err))
 		return false
 	}
-	x.header += h.header
+	x.more = h.header
 	x.proceed()
 	return false
 }

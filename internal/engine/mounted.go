@@ -64,9 +64,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 // await takes the exchange through its steps and writes the answer.
 func (s *Server) await(w http.ResponseWriter, hr *http.Request, x *exchange) {
 	if x.kind == pollPost {
-		if !s.hooked(x.kind) {
-			x.announce()
-		}
+		x.announce()
 		body, err := io.ReadAll(io.LimitReader(hr.Body, int64(s.opt.MaxPayload)+1))
 		switch {
 		case err != nil:
@@ -82,10 +80,11 @@ func (s *Server) await(w http.ResponseWriter, hr *http.Request, x *exchange) {
 	if s.hooked(x.kind) {
 		header, err := s.ask(x.kind, hr)
 		if err != nil {
+			x.lost(nil)
 			write(w, x.forbid(err))
 			return
 		}
-		x.header += header
+		x.more = header
 	}
 	x.visit()
 	select {

@@ -369,3 +369,46 @@ func TestPollingKeepAliveAndPipelining(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "200 4two", resp(), "and polled there")
 }
+
+// A hook that takes its time does not hide that two POSTs overlap.
+func TestPollingOverlapsWithHooks(t *testing.T) {
+	t.Parallel()
+	for _, loops := range []int{1, 2, 4} {
+		hold := make(chan struct{}, 1)
+		r := startLoops(t, loops, func(o *Options) {
+			o.AllowTimeout = patience
+			o.Headers = func(h http.Header, r *http.Request) {
+				if r.Header.Get("X-Hold") != "" {
+					<-hold
+				}
+				h.Set("X-Each", "yes")
+			}
+		})
+		for _, fields := range []string{"X-Hold: yes\r\n", "Content-Length: 10\r\n"} {
+			for range 4 {
+				p := r.openPolling(t)
+				first := p.begin("POST", fields, "4ab")
+				r.onSession(t, p, func(s *Session) bool { return s.side.post != nil })
+				a := p.post("4x")
+				require.Equal(t, 400, a.status)
+				require.Empty(t, a.body)
+				_, err := first.Read(make([]byte, 1))
+				require.Error(t, err, "the first one's connection is destroyed")
+				r.gone(t, p)
+				require.Equal(t, ReasonTransportError, <-r.ends)
+				if strings.Contains(fields, "Hold") {
+					hold <- struct{}{}
+				}
+
+				p = r.openPolling(t)
+				a = p.post("4alive")
+				require.Equal(t, "yes", a.header.Get("X-Each"))
+				a = p.get()
+				require.Equal(t, "4alive", a.body)
+				require.Equal(t, []string{"yes"}, a.header.Values("X-Each"))
+				p.say("1")
+				require.Equal(t, ReasonTransportClose, <-r.ends)
+			}
+		}
+	}
+}

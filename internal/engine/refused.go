@@ -16,6 +16,8 @@ type Refusal struct {
 	// Value is valid until Refused returns.
 	Key   string
 	Value []byte
+	// Previous is what the session has instead of Value, for a mismatch.
+	Previous string
 	// Name names a context that has one, in the reference server's words.
 	Name string
 	// Head is the request head, valid until Refused returns; nil if Request is
@@ -71,14 +73,32 @@ func (x *exchange) turnedAway(k refusal) {
 	switch {
 	case k == sidUnknown:
 		f.Key, f.Value = "sid", x.id.Append(nil)
-	case k == badRequest && (!x.v4 || x.session != nil && x.session.EIO3()):
-		f.Name = "PROTOCOL_MISMATCH"
-	case k == badRequest:
-		f.Name = "TRANSPORT_MISMATCH"
+	case k == badRequest && x.session != nil:
+		x.mismatch(f)
 	default:
 		f.Key, f.Value = "message", []byte(f.Message)
 	}
 	s.opt.Refused(f)
+}
+
+// mismatch says how the request and its session differ: in the transport, then
+// in the revision.
+func (x *exchange) mismatch(f *Refusal) {
+	transport, has := "polling", x.session.Transport()
+	if x.kind == upgradeWS || x.kind == wrongWay && !x.upgrade {
+		transport = "websocket"
+	}
+	if x.v4 == x.session.EIO3() && (x.upgrade || transport == has) {
+		f.Name, f.Key, f.Value, f.Previous = "PROTOCOL_MISMATCH", "protocol", []byte("4"), "3"
+		if !x.v4 {
+			f.Value, f.Previous = []byte("3"), "4"
+		}
+		return
+	}
+	if !x.upgrade && transport == has { // the upgrade packet is being treated
+		has = "websocket"
+	}
+	f.Name, f.Key, f.Value, f.Previous = "TRANSPORT_MISMATCH", "transport", []byte(transport), has
 }
 
 // forbade reports that AllowRequest refused a session.

@@ -160,10 +160,8 @@ func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 	if kind != pollPost {
 		return x.run(x.prepare)
 	}
-	if !s.hooked(kind) {
-		if x.run(x.announce); x.answered {
-			return x.reply
-		}
+	if x.run(x.announce); x.answered {
+		return x.reply
 	}
 	return netpoll.Reply{Kind: netpoll.ReadBody, Waiter: x, Limit: s.opt.MaxPayload}
 }
