@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Version of the official client; package.json pins the same.
@@ -30,11 +31,12 @@ var Names = []string{
 // embedded is set by embed.go, under the build tag clientjs.
 var embedded fs.FS
 
-// Client hands out the files. It is immutable: any goroutine.
+// Client hands out the files. Any goroutine.
 type Client struct {
 	mode     string
 	files    map[string][]byte
 	redirect string
+	small    sync.Map // name -> compressed file, made when first asked for
 }
 
 // Open selects where the files come from:

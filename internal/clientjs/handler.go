@@ -1,6 +1,8 @@
 package clientjs
 
 import (
+	"bytes"
+	"compress/gzip"
 	"io"
 	"net/http"
 	"path"
@@ -18,10 +20,15 @@ func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", contentType)
 		h.Set("Cache-Control", "public, max-age=0")
 		h.Set("ETag", etag)
+		h.Set("Vary", "Accept-Encoding")
 		h.Set("X-Content-Type-Options", "nosniff")
 		if matches(r.Header.Get("If-None-Match"), etag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
+		}
+		if zipped(r.Header.Values("Accept-Encoding")) {
+			body = c.gzip(name, body)
+			h.Set("Content-Encoding", "gzip")
 		}
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		if r.Method != http.MethodHead {
@@ -38,6 +45,37 @@ func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
 	_, _ = io.WriteString(w, `{"code":0,"message":"Transport unknown"}`)
+}
+
+// gzip returns body compressed, which is done once for each file.
+func (c *Client) gzip(name string, body []byte) []byte {
+	if b, ok := c.small.Load(name); ok {
+		return b.([]byte)
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a Buffer takes everything
+	_ = z.Close()
+	first, _ := c.small.LoadOrStore(name, b.Bytes())
+	return first.([]byte)
+}
+
+// zipped tells whether Accept-Encoding headers allow gzip.
+func zipped(headers []string) bool {
+	others := false
+	for item := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		name, weight, _ := strings.Cut(item, ";")
+		_, q, _ := strings.Cut(strings.ReplaceAll(weight, " ", ""), "q=")
+		n, err := strconv.ParseFloat(q, 64)
+		allowed := q == "" || err == nil && n > 0
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "gzip":
+			return allowed
+		case "*":
+			others = allowed
+		}
+	}
+	return others
 }
 
 func readOnly(r *http.Request) bool {

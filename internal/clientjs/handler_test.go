@@ -1,6 +1,8 @@
 package clientjs
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -53,4 +55,36 @@ func TestServeOff(t *testing.T) {
 	c, err := Open("off")
 	require.NoError(t, err)
 	require.Equal(t, 400, get(c, "GET", "/socket.io/socket.io.js", "").StatusCode)
+}
+
+func TestServeCompressed(t *testing.T) {
+	t.Parallel()
+	c, err := Open("dir:" + folder(t, Version))
+	require.NoError(t, err)
+	ask := func(name, accept string) *http.Response {
+		r := httptest.NewRequest("GET", "/socket.io/"+name+"?t=1", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, r)
+		return w.Result()
+	}
+	for _, name := range Names {
+		for range 2 {
+			res := ask(name, "br, GZIP;q=0.5")
+			require.Equal(t, "gzip", res.Header.Get("Content-Encoding"))
+			require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
+			z, err := gzip.NewReader(res.Body)
+			require.NoError(t, err)
+			got, err := io.ReadAll(z)
+			require.NoError(t, err)
+			want, _, _, _ := c.File(name)
+			require.Equal(t, string(want), string(got))
+		}
+	}
+	for accept, want := range map[string]string{"": "", "br": "", "gzip;q=0": "", "gzip; q=0.0": "",
+		"*": "gzip", "*;q=0": "", "*, gzip;q=0": "", "deflate, gzip": "gzip", "gzip;q=x": ""} {
+		res := ask("socket.io.js", accept)
+		require.Equal(t, want, res.Header.Get("Content-Encoding"), accept)
+		require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
+	}
 }
