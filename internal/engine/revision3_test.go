@@ -177,11 +177,11 @@ func TestRevision3WebSocket(t *testing.T) {
 func TestRevision3Heartbeat(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(o *Options) {
-		o.AllowEIO3, o.PingInterval, o.PingTimeout = true, 200*time.Millisecond, 200*time.Millisecond
+		o.AllowEIO3, o.PingInterval, o.PingTimeout = true, 600*time.Millisecond, 600*time.Millisecond
 	})
 	begin := time.Now()
 	c := r.dial3(t, "")
-	for time.Since(begin) < 600*time.Millisecond { // pings keep it open
+	for time.Since(begin) < 1800*time.Millisecond { // pings keep it open
 		require.NoError(t, wsutil.WriteClientText(c, []byte("2")))
 		require.Equal(t, "3", next(t, c))
 		time.Sleep(50 * time.Millisecond)
