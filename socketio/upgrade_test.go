@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -70,6 +71,7 @@ func TestUpgradeUnderFire(t *testing.T) {
 			}
 			stop := make(chan struct{})
 			s := serve(t, Options{Loops: loops}, func(s *Server) {
+				s.On("stream", sendStream)
 				s.OnConnection(func(k *Socket) {
 					go func() {
 						for i := 0; k.Emit("own", i, []byte{1, byte(i)}) == nil; i++ {
@@ -96,6 +98,12 @@ func TestUpgradeUnderFire(t *testing.T) {
 					size.fire(t, s, i%4 == 0)
 				})
 			}
+			if size.official > 0 {
+				all.Go(func() {
+					time.Sleep(size.ramp / 4)
+					size.officials(t, s)
+				})
+			}
 			all.Wait()
 			close(stop)
 			wg.Wait()
@@ -112,6 +120,38 @@ type fireSize struct {
 	polls   int           // at most so many before the upgrade, and at least one
 	ramp    time.Duration // until the last client has come
 	loops   []int
+	// official clients upgrade meanwhile, under 50 messages a second each.
+	official int
+}
+
+// sendStream is what e2e's test server does for "stream".
+func sendStream(k *Socket, e *Event) {
+	var count, every int
+	if e.Bind(&count, &every) != nil {
+		return
+	}
+	go func() {
+		for i := range count {
+			time.Sleep(time.Duration(every) * time.Millisecond)
+			args := []any{i}
+			if i%10 == 9 {
+				args = append(args, []byte{byte(i)})
+			}
+			if k.Emit("n", args...) != nil {
+				return
+			}
+		}
+	}()
+}
+
+func (size *fireSize) officials(t *testing.T, s *Server) {
+	cmd := exec.CommandContext(t.Context(), "node", "../e2e/lib/underfire.js",
+		"http://"+s.Addr().String(), strconv.Itoa(size.official), "400")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("official clients: %v: %s", err, out)
+	}
+	t.Logf("%s", out)
 }
 
 // fire is one client; a lazy one does not poll between the probe and the end.

@@ -2,29 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, event, use, wait } from "../lib/throng.js";
 import { ask as fetch, keepAlive } from "../lib/http.js";
+import { numbers, underFire, upgraded } from "../lib/streams.js";
 
 const polling = { transports: ["polling"] };
 const both = { transports: ["polling", "websocket"] };
-
-// numbers collects the events of a stream and checks that each comes once, in
-// order, with its attachment.
-function numbers(s, count, ms = 30000) {
-  return new Promise((resolve, reject) => {
-    let next = 0;
-    const timer = setTimeout(() => reject(new Error(`${next} of ${count} numbers`)), ms);
-    s.on("disconnect", (why) => { clearTimeout(timer); reject(new Error(`${why} at ${next}`)); });
-    s.on("n", (i, data) => {
-      if (i !== next) { clearTimeout(timer); reject(new Error(`got ${i}, expected ${next}`)); return; }
-      if (i % 10 === 9 && Buffer.from(data)[0] !== i % 256) reject(new Error(`attachment of ${i}`));
-      if (++next === count) { clearTimeout(timer); s.off("disconnect"); resolve(); }
-    });
-  });
-}
-
-function upgraded(s) {
-  if (s.io.engine.transport.name === "websocket") return Promise.resolve();
-  return new Promise((resolve) => s.io.engine.once("upgrade", resolve));
-}
 
 for (const loops of ["1", "2", "4"]) {
   describe(`${loops} loops`, () => {
@@ -100,21 +81,9 @@ for (const loops of ["1", "2", "4"]) {
       for (const s of sockets) assert.equal(await ask(s, "echo-ack", "alive"), "alive");
     });
 
-    // The client would upgrade before the first number: it is let go later.
     test("50 clients upgrade under 50 messages a second each", async () => {
-      const sockets = await Promise.all(Array.from({ length: 50 }, () =>
-        ctx.server.connect("/", { ...both, upgrade: false })));
-      await Promise.all(sockets.map(async (s, at) => {
-        const done = numbers(s, 200);
-        s.on("n", (i) => { if (i === at) s.io.engine._probe("websocket"); });
-        s.emit("stream", 200, 20);
-        const polled = [];
-        s.on("n", (i) => { if (s.io.engine.transport.name === "polling") polled.push(i); });
-        await upgraded(s);
-        await done;
-        assert.equal(s.io.engine.transport.name, "websocket");
-        assert.ok(polled.length > at, `${polled.length} numbers before the upgrade`);
-      }));
+      await underFire(await Promise.all(Array.from({ length: 50 }, () =>
+        ctx.server.connect("/", { ...both, upgrade: false }))), 200);
     });
 
     test("the upgraded client's end is noticed", async () => {
