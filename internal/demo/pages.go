@@ -19,8 +19,7 @@ const policy = "default-src 'none'; style-src 'self'; img-src data:; " +
 // Mount adds every demo and its page to srv, before it listens. The pages
 // load the browser client from srv's own path: set Options.ClientFiles.
 func Mount(srv *socketio.Server) {
-	Chat(srv)
-	Broadcast(srv)
+	Apps(srv)
 
 	srv.HandleFunc("GET /{$}", page("index.html"))
 	srv.HandleFunc("GET /chat", page("chat.html"))
