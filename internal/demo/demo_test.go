@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +42,9 @@ type peer struct {
 	conn net.Conn
 	in   io.Reader
 	nsp  string // "" or "/chat,"
+	sid  string
+	// asked is the number of the acknowledgement that the server waits for.
+	asked string
 }
 
 // dial connects to a namespace and reads up to the CONNECT answer.
@@ -60,7 +62,10 @@ func dial(t *testing.T, addr, nsp string) *peer {
 	}
 	require.Regexp(t, `^0\{"sid":`, p.read())
 	p.write("40" + nsp)
-	require.Regexp(t, `^40`+regexp.QuoteMeta(nsp)+`\{"sid":`, p.read())
+	m := regexp.MustCompile(`^40` + regexp.QuoteMeta(nsp) + `\{"sid":"([^"]+)"`).
+		FindStringSubmatch(p.read())
+	require.NotNil(t, m)
+	p.sid = m[1]
 	return p
 }
 
@@ -89,69 +94,76 @@ func (p *peer) emit(event string, arg any) {
 	p.write("42" + p.nsp + string(b))
 }
 
-// hears requires the next event to be that one.
+// hears requires the next event of that name to have that argument. Others,
+// such as a member count, may come before it.
 func (p *peer) hears(event string, arg any) {
 	p.t.Helper()
-	body, ok := strings.CutPrefix(p.read(), "42"+p.nsp)
-	require.True(p.t, ok)
-	want, err := json.Marshal([]any{event, arg})
+	want, err := json.Marshal(arg)
 	require.NoError(p.t, err)
-	require.JSONEq(p.t, string(want), body)
+	require.JSONEq(p.t, string(want), string(p.next(event)), event)
+}
+
+// next returns the first argument of the next event of that name.
+func (p *peer) next(event string) json.RawMessage {
+	p.t.Helper()
+	for {
+		if name, args := p.event(); name == event {
+			if len(args) == 0 {
+				return nil
+			}
+			return args[0]
+		}
+	}
+}
+
+// event reads the next event; an acknowledgement is one named by its number.
+// Whether the server asks for an acknowledgement goes into p.asked.
+func (p *peer) event() (name string, args []json.RawMessage) {
+	p.t.Helper()
+	text := p.read()
+	for text == "2" { // a heartbeat
+		p.write("3")
+		text = p.read()
+	}
+	m := packet.FindStringSubmatch(text)
+	require.NotNil(p.t, m, text)
+	require.Equal(p.t, p.nsp, m[2], text)
+	if m[1] == "41" {
+		return "disconnect", nil
+	}
+	require.NoError(p.t, json.Unmarshal([]byte(m[4]), &args), text)
+	if m[1] == "43" {
+		return m[3], args
+	}
+	p.asked = m[3]
+	require.NoError(p.t, json.Unmarshal(args[0], &name), text)
+	return name, args[1:]
+}
+
+// packet: its type, namespace, acknowledgement number and arguments.
+var packet = regexp.MustCompile(`(?s)^(4[123])((?:/[a-z]+,)?)([0-9]*)(.*)$`)
+
+// refused requires the server to say that it did not serve an event.
+func (p *peer) refused(event, msg string) {
+	p.t.Helper()
+	p.hears("request_error", obj{"event": event, "msg": msg})
 }
 
 type obj map[string]any
 
-func TestChat(t *testing.T) {
-	t.Parallel()
-	addr := start(t)
-	a, b := dial(t, addr, "/chat,"), dial(t, addr, "/chat,")
-
-	a.emit("join_room", obj{"room": "kitchen"})
-	a.hears("room_message", "Joined kitchen")
-	b.emit("join_room", obj{"room": "kitchen"})
-	a.hears("room_message", "Joined kitchen")
-	b.hears("room_message", "Joined kitchen")
-
-	a.emit("room_message", obj{"room": "kitchen", "msg": "<b>soup</b>"})
-	a.hears("room_message", "<b>soup</b>")
-	b.hears("room_message", "<b>soup</b>")
-
-	// What b hears next is of the room it joined, not of the one it left.
-	b.emit("leave_room", obj{"room": "kitchen"})
-	b.emit("join_room", obj{"room": "garden"})
-	b.hears("room_message", "Joined garden")
-	a.emit("room_message", obj{"room": "kitchen", "msg": "gone?"})
-	a.hears("room_message", "gone?")
-	b.emit("room_message", obj{"room": "garden", "msg": "tea"})
-	b.hears("room_message", "tea")
-}
-
-func TestChatBoundsWhatClientsAskFor(t *testing.T) {
-	t.Parallel()
-	a := dial(t, start(t), "/chat,")
-	a.emit("join_room", obj{"room": ""})
-	a.emit("join_room", obj{"room": strings.Repeat("x", maxRoomName+1)})
-	a.emit("join_room", "no object")
-	for i := range maxRooms + 5 {
-		a.emit("join_room", obj{"room": string(rune('a' + i))})
-	}
-	for i := range maxRooms {
-		a.hears("room_message", "Joined "+string(rune('a'+i)))
-	}
-	a.emit("room_message", obj{"room": "a", "msg": "next"})
-	a.hears("room_message", "next")
-}
-
-func TestBroadcast(t *testing.T) {
-	t.Parallel()
-	addr := start(t)
-	a := dial(t, addr, "")
-	a.hears("status", obj{"msg": "Connected"})
-	b := dial(t, addr, "")
-	b.hears("status", obj{"msg": "Connected"})
-	a.emit("message", obj{"msg": "hello"})
-	a.hears("response", obj{"message": "hello"})
-	b.hears("response", obj{"message": "hello"})
+// requires makes a request and requires its answer in JSON.
+func requires(t *testing.T, method, url string, code int, want string) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, code, res.StatusCode, string(body))
+	require.Equal(t, "application/json", res.Header.Get("Content-Type"))
+	require.JSONEq(t, want, string(body))
 }
 
 func TestPages(t *testing.T) {
