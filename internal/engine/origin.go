@@ -32,8 +32,13 @@ func (s *Server) originAllowed(r *netpoll.Request) bool {
 
 func sameOrigin(origin, host []byte) bool {
 	i := bytes.Index(origin, []byte("://"))
-	if i < 0 || len(host) == 0 {
-		return false // "null" and the like
+	if len(host) == 0 || string(origin) == "null" {
+		return false
+	}
+	if i < 0 {
+		// WebSockets of Socket.IO clients 1.0 to 1.3 in Node say the host and
+		// port they connect to. No browser sends an Origin without a scheme.
+		return bytes.EqualFold(origin, host)
 	}
 	rest := origin[i+3:]
 	if bytes.EqualFold(rest, host) {

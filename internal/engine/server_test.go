@@ -220,6 +220,10 @@ func TestSameOrigin(t *testing.T) {
 		{"http://b.example", "a.example", false},
 		{"http://a.example.evil", "a.example", false},
 		{"null", "a.example", false},
+		{"null", "null", false},
+		{"a.example:5000", "a.example:5000", true},
+		{"a.example:5001", "a.example:5000", false},
+		{"b.example", "a.example", false},
 		{"", "", false},
 		{"http://", "", false},
 	} {
