@@ -21,7 +21,8 @@ fi
 if wanted client; then
 	python_env e2e/python ||
 		die "e2e: no Python clients (see above): apt-get install -y python3-venv"
-	THRONG_PYTHON=$PWD/e2e/python/.venv/bin/python \
+	build_binary # the demo is tested, too
+	THRONG_BINARY=$PWD/bin/throng THRONG_PYTHON=$PWD/e2e/python/.venv/bin/python \
 		node "${opts[@]}" e2e/client/*.test.js </dev/null
 fi
 if wanted proxy; then

@@ -67,25 +67,29 @@ func (c console) register() {
 
 	// To the sender, to everybody, to a room: three receivers, one Emit.
 	socketio.On(ns, c.name("my event"), func(s *socketio.Socket, in said) error {
-		if err := in.check(); err != nil {
+		data, err := dataOf(in)
+		if err != nil {
 			return err
 		}
-		return s.Emit(response, answer{in.Data, count(s)})
+		return s.Emit(response, answer{data, count(s)})
 	})
 	socketio.On(ns, c.name("my broadcast event"), func(s *socketio.Socket, in said) error {
-		if err := in.check(); err != nil {
+		data, err := dataOf(in)
+		if err != nil {
 			return err
 		}
-		return ns.Emit(response, answer{in.Data, count(s)})
+		return ns.Emit(response, answer{data, count(s)})
 	})
 	socketio.On(ns, c.name("my room event"), func(s *socketio.Socket, in said) error {
-		if err := in.check(); err != nil {
+		data, err := dataOf(in)
+		if err != nil {
 			return err
 		}
-		if in.Room == "" {
-			return refuse("room is missing") // To("") would be a room nobody is in
+		room, _ := in["room"].(string)
+		if room == "" {
+			return refuse("room is missing")
 		}
-		return ns.To(in.Room).Emit(response, answer{in.Data, count(s)})
+		return ns.To(room).Emit(response, answer{data, count(s)})
 	})
 
 	inRooms := func(s *socketio.Socket) error {
@@ -142,18 +146,17 @@ func count(s *socketio.Socket) int {
 	return n + 1
 }
 
-// said is the payload of the events that are answered. Raw is a value as the
-// client wrote it, whatever it is: it is passed on without being decoded.
-type said struct {
-	Data socketio.Raw `json:"data"`
-	Room string       `json:"room"`
-}
+// said is the payload of the events that are answered, whatever it consists
+// of: decoded into a map its binary values are []byte, and are sent as such
+// again.
+type said = map[string]any
 
-func (m said) check() error {
-	if len(m.Data.JSON) == 0 {
-		return refuse("data is missing")
+func dataOf(in said) (any, error) {
+	data, ok := in["data"]
+	if !ok {
+		return nil, refuse("data is missing")
 	}
-	return nil
+	return data, nil
 }
 
 type answer struct {
