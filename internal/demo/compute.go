@@ -39,6 +39,9 @@ const (
 //
 //	computation_result {result}
 func Compute(srv *socketio.Server) {
+	// One processor stays free for the event loops, if there are several.
+	socketio.SetComputeSlots(max(1, runtime.NumCPU()-1))
+
 	ns := srv.Of("/compute")
 	ns.OnError(tellSender)
 	ns.OnConnection(func(s *socketio.Socket) {
