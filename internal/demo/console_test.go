@@ -125,8 +125,7 @@ func TestConsoleBackgroundTask(t *testing.T) {
 	}
 	first := generated(test, "my response")
 	require.Equal(t, 1, first.Count)
-	require.Equal(t, first, generated(root, "my_response"))
-	require.Equal(t, 2, generated(test, "my response").Count)
+	require.Equal(t, first, generated(root, "my_response")) // one task, not two
 }
 
 func TestConsoleEchoesUnknownEvents(t *testing.T) {
