@@ -44,7 +44,8 @@
 //	<- my response {data: "Connected", count: 0}
 //	-> my event {data}                        <- my response {data, count}
 //	-> my broadcast event {data}              <- my response {data, count}, to all
-//	-> join {room}, leave {room}              <- my response {data: "In rooms: a, b", count}
+//	-> join {room}, leave {room}              <- my response {data: "In rooms: a, b", count},
+//	                                             without the room of the client's own id
 //	-> close room {room}                      <- my response {data: "Room x is closing.", count},
 //	                                             to the room, which is empty then
 //	-> my room event {room, data}             <- my response {data, count}, to the room
@@ -67,7 +68,8 @@
 //	<- computation_canceled {limit}           to the sender, for each
 //	-> echo ...args                           <- echo ...args, also as acknowledgement
 //
-// A client may have 4 computations at a time; they end when it disconnects.
+// A client may have 4 computations at a time; they end when it disconnects. All
+// clients together have one processor less than there are; the rest waits.
 //
 // notify.go, /notify:
 //
