@@ -62,7 +62,7 @@ class Cable {
 let browser, demo, cable;
 before(async () => {
   const port = await freePort();
-  [browser, demo] = await Promise.all([launch(), Demo.start(port)]);
+  [browser, demo] = await Promise.all([launch(), Demo.start(port, "--recovery", "2m")]);
   cable = await Cable.start(port);
 });
 after(async () => {

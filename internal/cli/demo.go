@@ -36,8 +36,11 @@ func newDemo() *cobra.Command {
 		"origins that may connect, scheme://host[:port] or * (default the same host and port)")
 	f.IntVar(&o.Loops, "loops", 0, "event loops (default one a processor)")
 	f.BoolVar(&o.ReusePort, "reuse-port", false, "let other processes serve the address too")
-	f.DurationVar(&recovery, "recovery", 2*time.Minute,
-		"how long a lost client may come back to its session and missed events, 0 is never")
+	// Off by default, as everywhere: events carry their position as one more
+	// argument, which pages written for other servers may take for an
+	// acknowledgement function.
+	f.DurationVar(&recovery, "recovery", 0,
+		"how long a lost client may come back to its session and missed events (default never)")
 	f.StringVar(&client, "client", "",
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
 	return c
