@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Decode stores one raw argument, which Parse has validated, in what dst
@@ -20,7 +21,8 @@ import (
 //   - *Raw: raw and atts themselves, not copies. *json.RawMessage: a copy of
 //     raw; its placeholders mean nothing by themselves.
 //   - Others: json.Unmarshal on raw with attachments as base64 strings, which
-//     is what []byte fields expect. Each may be referred to once.
+//     is what []byte fields expect. Each may be referred to once. A struct's
+//     own fields of type Raw have the attachments themselves.
 //
 // A lone surrogate keeps its WTF-8 form in string and any targets, so that it
 // survives an echo; encoding/json, for all others, makes it U+FFFD. Errors
@@ -78,6 +80,46 @@ func Decode(raw []byte, atts [][]byte, dst any) error {
 	}
 	if err := json.Unmarshal(text, dst); err != nil {
 		return describe(err, dst)
+	}
+	if len(atts) > 0 {
+		return keepRaw(raw, atts, reflect.ValueOf(dst))
+	}
+	return nil
+}
+
+// keepRaw gives the fields of type Raw of the struct behind dst their
+// attachments back.
+func keepRaw(raw []byte, atts [][]byte, dst reflect.Value) error {
+	for dst.Kind() == reflect.Pointer && !dst.IsNil() {
+		dst = dst.Elem()
+	}
+	if dst.Kind() != reflect.Struct {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	for i, t := 0, dst.Type(); i < t.NumField(); i++ {
+		f := t.Field(i)
+		if f.Type != rawType || !f.IsExported() {
+			continue
+		}
+		if members == nil {
+			if err := json.Unmarshal(raw, &members); err != nil {
+				return err
+			}
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = f.Name
+		}
+		value, ok := members[name]
+		for key := range members {
+			if !ok && strings.EqualFold(key, name) {
+				value, ok = members[key], true
+			}
+		}
+		if ok && f.Tag.Get("json") != "-" {
+			dst.Field(i).Set(reflect.ValueOf(Raw{JSON: value, Attachments: atts}))
+		}
 	}
 	return nil
 }
