@@ -1,23 +1,28 @@
 // The broadcast's client half. Events in the namespace /:
-//   to the server    message {msg}
-//   from the server  status {msg}, response {message}
+//   to the server    message {msg}, message "text", chat message "text"
+//   from the server  status {msg}, response {message} or {data}, chat message "text"
 "use strict";
 
 function broadcast() {
   const socket = io();
-  const el = (id) => document.getElementById(id);
+  const el = page.el;
 
-  page.follow(socket, (connected) => {
-    el("send-button").disabled = !connected;
-  });
+  page.follow(socket, (connected) => page.enable("#send button", connected));
 
-  socket.on("status", (status) => page.line(status.msg, "note"));
-  socket.on("response", (response) => page.line(response.message));
+  socket.on("status", (status) => page.line(status.msg, "note", "status"));
+  socket.on("response", (response) => page.line(response.message ?? response.data, "message", "response"));
+  socket.on("chat message", (text) => page.line(text, "message", "chat message"));
+  socket.on("request_error", (err) => page.line(`${err.event}: ${err.msg}`, "bad"));
 
   el("send").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!socket.connected) return;
-    socket.emit("message", { msg: el("text").value });
+    const text = el("text").value;
+    switch (event.submitter?.value) {
+      case "chat message": socket.emit("chat message", text); break;
+      case "send": socket.send(text); break;
+      default: socket.emit("message", { msg: text });
+    }
     el("text").value = "";
   });
 }
