@@ -18,7 +18,7 @@ func (s *Session) appendPayload(dst []byte, msgs []*netpoll.Msg, text bool) (
 	payload []byte, squeeze bool,
 ) {
 	if s.EIO3() {
-		return appendPayload3(dst, msgs, text || s.rev3&wantsBase64 != 0)
+		return s.appendPayload3(dst, msgs, text)
 	}
 	for _, m := range msgs {
 		squeeze = squeeze || !m.Plain()

@@ -93,7 +93,8 @@ func (l *Loop) openPolling(x *exchange) {
 	s.begin()
 	id := s.SID()
 	open := eio.AppendOpen(nil, l.srv.openInfo(id.String(), true))
-	body, _ := s.appendPayload(nil, []*netpoll.Msg{netpoll.NewMsg(ws.OpText, open)}, true)
+	body, _ := s.appendPayload(nil, []*netpoll.Msg{netpoll.NewMsg(ws.OpText, open)},
+		x.jsonp != "")
 	header := x.srv.cookie(id.String())
 	x.answer(s.pollReply(x, body, header))
 	s.upper().Opened(x.head, true, x.remote)

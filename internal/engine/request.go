@@ -12,7 +12,7 @@ import (
 // query holds the parameters of a request that decide where it goes. The last
 // of several equal keys wins, as it does in Node.
 type query struct {
-	transport, eio, sid, j, b64 []byte
+	transport, eio, sid, j, b64, t []byte
 
 	id ID // sid decoded, by route
 }
@@ -27,8 +27,29 @@ func (q *query) rev3() rev3Flags {
 		return 0
 	case len(q.b64) > 0:
 		return isRev3 | wantsBase64
+	case datedByCounter(q.t):
+		return isRev3 | wantsOctets
 	}
 	return isRev3
+}
+
+// datedByCounter tells a client of Engine.IO 1.5, or not much later, by its
+// cache buster: the time in milliseconds, a hyphen and a counter, where others
+// write the time in base 64. In a browser that can read binary it expects the
+// answers to polls to be binary and loses text, as does the client of Socket.IO
+// 1.3. All others of revision 3 read both forms.
+func datedByCounter(t []byte) bool {
+	time, counter, ok := bytes.Cut(t, []byte("-"))
+	return ok && len(time) == 13 && digits(time) && len(counter) > 0 && digits(counter)
+}
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func parseQuery(raw []byte) query {
@@ -52,6 +73,8 @@ func parseQuery(raw []byte) query {
 			q.j = unescape(value)
 		case "b64":
 			q.b64 = unescape(value)
+		case "t":
+			q.t = unescape(value)
 		}
 	}
 	return q

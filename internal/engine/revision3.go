@@ -20,6 +20,7 @@ type rev3Flags uint8
 const (
 	isRev3      rev3Flags = 1 << iota
 	wantsBase64           // the client cannot read binary
+	wantsOctets           // the client reads no poll's answer that is text
 )
 
 // EIO3 tells whether the session is of revision 3 of the protocol. Any
@@ -92,9 +93,12 @@ func (s *Session) reform(m *netpoll.Msg) *netpoll.Msg {
 }
 
 // appendPayload3 is appendPayload for messages that reform has seen.
-func appendPayload3(dst []byte, msgs []*netpoll.Msg, text bool) (payload []byte, squeeze bool) {
+func (s *Session) appendPayload3(dst []byte, msgs []*netpoll.Msg, text bool) (
+	payload []byte, squeeze bool,
+) {
+	text = text || s.rev3&wantsBase64 != 0
+	binary := s.rev3&wantsOctets != 0
 	var packets []eio.Packet
-	binary := false
 	for _, m := range msgs {
 		squeeze = squeeze || !m.Plain()
 		for wire := m.Wire(); len(wire) > 0; {
@@ -125,10 +129,13 @@ func appendPayload3(dst []byte, msgs []*netpoll.Msg, text bool) (payload []byte,
 // payload returns packets without content as a payload.
 func (s *Session) payload(types ...eio.PacketType) (b []byte) {
 	for _, t := range types {
-		if s.EIO3() {
-			b = eio.AppendPayload3(b, eio.Packet{Type: t})
-		} else {
-			b = eio.AppendPayload(b, eio.Packet{Type: t})
+		switch pk := (eio.Packet{Type: t}); {
+		case s.rev3&wantsOctets != 0:
+			b = eio.AppendBinaryPayload3(b, pk)
+		case s.EIO3():
+			b = eio.AppendPayload3(b, pk)
+		default:
+			b = eio.AppendPayload(b, pk)
 		}
 	}
 	return b

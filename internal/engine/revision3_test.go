@@ -15,6 +15,8 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/protocol/eio"
 )
 
 func old(o *Options) { o.AllowEIO3 = true }
@@ -110,6 +112,43 @@ func TestRevision3Base64(t *testing.T) {
 	c := r.dial3(t, "&b64=1")
 	require.NoError(t, wsutil.WriteClientText(c, []byte("b4AQID")))
 	require.Equal(t, "b4AQID", next(t, c))
+}
+
+// Browsers with the client 1.3 are lost with an answer that is text.
+func TestRevision3OctetsForClientsThatLoseText(t *testing.T) {
+	t.Parallel()
+	r := start(t, old)
+	const dated = "&t=1795221326020-0"
+	for query, want := range map[string]string{
+		dated:                   octetStream,
+		dated + "&b64=1":        textPlain, // it is no browser
+		"&t=PX_abc-1":           textPlain,
+		"&t=1795221326020":      textPlain,
+		"&t=179522132602x-0":    textPlain,
+		"&t=1795221326020-0x":   textPlain,
+		"&t=1795221326020-":     textPlain,
+		"&t=17952213260201-0":   textPlain,
+		"&t=1795221326020%2D12": octetStream,
+	} {
+		a := r.ask3(t, "GET", "", query, "", "")
+		require.Equal(t, want, a.header.Get("Content-Type"), query)
+	}
+
+	a := r.ask3(t, "GET", "", dated, "", "")
+	pk := eio.IterBinaryPayload3([]byte(a.body))
+	require.True(t, pk.Next(), "%q", a.body)
+	require.Equal(t, eio.Open, pk.Packet().Type)
+	require.False(t, pk.Next())
+
+	sid := r.open3(t, dated)
+	require.Equal(t, "ok", r.ask3(t, "POST", sid, dated, "", "6:4hello").body)
+	a = r.ask3(t, "GET", sid, dated, "", "")
+	require.Equal(t, "\x00\x06\xff4hello", a.body)
+	first := make(chan string, 1)
+	go func() { first <- r.ask3(t, "GET", sid, dated, "", "").body }()
+	r.waiting(t, &poller{t: t, r: r, sid: sid})
+	require.Equal(t, 400, r.ask3(t, "GET", sid, dated, "", "").status)
+	require.Equal(t, "\x00\x01\xff1", <-first, "a packet without content, too")
 }
 
 func TestRevision3ParseErrorsAndSecondPoll(t *testing.T) {
