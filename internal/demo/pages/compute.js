@@ -35,7 +35,8 @@ function compute() {
   socket.on("computation_result", (res) => {
     // Everybody gets every result: ours is the one we wait for.
     page.line(String(res.result), "message", "computation_result");
-    el("result").textContent = res.result.toLocaleString("en", { maximumSignificantDigits: 17 });
+    el("result").textContent = Number.isSafeInteger(res.result)
+      ? res.result.toLocaleString("en") : String(res.result);
     if (!running) {
       el("check").textContent = "somebody else's computation";
       return;

@@ -10,7 +10,7 @@
 function test() {
   const nsp = new URLSearchParams(location.search).get("ns") === "/" ? "/" : "/test";
   const named = (event) => (nsp === "/" ? event.replaceAll(" ", "_") : event);
-  const socket = io(nsp === "/" ? undefined : nsp);
+  const socket = io(location.origin + nsp); // whole: old clients forget the port
   const el = page.el;
   const rooms = new Set(); // what we joined, to join again
 
