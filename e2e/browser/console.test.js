@@ -1,9 +1,11 @@
 // The classic console at /test, with the client the page comes with and with
 // one of 2015.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { leave, usePages } from "../lib/pages.js";
-import { oldClient } from "../lib/oldclient.js";
+
+const oldClient = new URL("../node_modules/socket.io-client-1.3.5/socket.io.js", import.meta.url);
 
 const t = usePages();
 
@@ -16,7 +18,7 @@ const clients = [
   ["client 4.8", "/test", async () => {}],
   ["client 4.8 in / with underscores", "/test?ns=/", async () => {}],
   ["client 1.3.5", "/test", async (page) => {
-    const body = await oldClient();
+    const body = await readFile(oldClient);
     await page.route("**/socket.io.min.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   }],
 ];
