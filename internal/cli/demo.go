@@ -20,7 +20,7 @@ func newDemo() *cobra.Command {
 	var recovery time.Duration
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Serve the demo pages: a chat with rooms and a broadcast",
+		Short: "Serve the demo: six applications in the browser, beside their source",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if recovery != 0 {
