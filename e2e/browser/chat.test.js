@@ -1,7 +1,7 @@
 // The chat and the broadcast, with several browsers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Demo } from "../lib/browser.js";
+import { Demo, freePort } from "../lib/browser.js";
 import { leave, usePages } from "../lib/pages.js";
 
 const t = usePages();
@@ -74,7 +74,14 @@ test("a name goes before the text, and markup is text", async () => {
   await leave(a);
 });
 
-test("a broken connection is recovered, with what was said meanwhile", async () => {
+test("a broken connection is recovered, with what was said meanwhile", async (test) => {
+  await t.ready();
+  const usual = t.demo;
+  t.demo = await Demo.start(await freePort(), "--recovery", "2m");
+  test.after(async () => {
+    await t.demo.stop();
+    t.demo = usual;
+  });
   const lines = [];
   const a = await t.open("/chat", {}, (page) => page.routeWebSocket(/socket\.io/, (ws) => {
     ws.connectToServer();

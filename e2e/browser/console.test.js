@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { leave, usePages } from "../lib/pages.js";
 
-const oldClient = new URL("../node_modules/socket.io-client-1.3.5/socket.io.js", import.meta.url);
+const oldClient = new URL("../node_modules/socket.io-client-1.3/socket.io.js", import.meta.url);
 
 const t = usePages();
 
