@@ -34,6 +34,9 @@ if wanted browser; then
 	browser=$(chromium_path) ||
 		die "e2e: no Chromium: apt-get install -y chromium (or CHROMIUM=/path/to/it)"
 	build_binary
+	# Kept to be looked at.
+	export THRONG_SHOTS=${THRONG_SHOTS:-$PWD/tmp/screenshots}
+	mkdir -p "$THRONG_SHOTS"
 	CHROMIUM=$browser THRONG_BINARY=$PWD/bin/throng \
 		node "${opts[@]}" e2e/browser/*.test.js </dev/null
 fi
