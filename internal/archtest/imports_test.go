@@ -21,6 +21,8 @@ const (
 	xsys   = "golang.org/x/sys"
 	valkey = "github.com/valkey-io/valkey-go"
 	cobra  = "github.com/spf13/cobra"
+
+	testify = "github.com/stretchr/testify"
 )
 
 // rule says what the package at path, and all below it, may import besides
@@ -45,6 +47,8 @@ var rules = []rule{
 	// ws, here and in socketio: netpoll speaks of ws.OpCode and ws.StatusCode.
 	{"internal/engine", []string{"netpoll", "protocol", ws}},
 	{"internal/archtest", nil},
+	// Only tests import it.
+	{"internal/brokertest", []string{testify}},
 	{"socketio", []string{"internal/engine", "netpoll", "protocol", "rooms", "cluster", ws}},
 	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra}},
 	{"internal/demo", []string{"socketio", "internal/clientjs"}},
@@ -60,7 +64,7 @@ var rules = []rule{
 
 // testModules are for tests alone.
 var testModules = []string{
-	"github.com/stretchr/testify",
+	testify,
 	"go.uber.org/goleak",
 	"pgregory.net/rapid",
 	ws, // its client side
@@ -194,6 +198,11 @@ func TestRulesAreEnforced(t *testing.T) {
 		{"socketio", module + "/internal/engine", true},
 		{"socketio", module + "/internal/clientjs", false},
 		{"socketio", cobra, false},
+		{"cluster", valkey, false},
+		{"cluster/memory", valkey, false},
+		{"socketio", valkey, false},
+		{"cluster/valkey", valkey, true},
+		{"cluster/valkey", module + "/socketio", false},
 		{"cmd/throng", module + "/socketio", false},
 		{"benchmarks/contractserver", module + "/netpoll", false},
 		{"e2e/testserver", module + "/internal/engine", false},

@@ -1,0 +1,88 @@
+package valkey
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// Fields of entries.
+const (
+	fieldMessages = "m" // a batch: each message with its length before it
+	fieldFence    = "x" // the end of a stream: one of the two below
+	fieldFrom     = "f" // NODE.INCARNATION, in the stream of answers
+	fieldNews     = "n" // the directory has changed: look
+	fieldWake     = "w" // nothing; it ends a blocking read
+
+	fenceLost = "lost"
+	fenceLeft = "left"
+)
+
+// The epoch of all ids of messages: the incarnation, which the key names, is
+// what changes. A fence is above all of them.
+const (
+	epoch      = 1
+	fenceEpoch = math.MaxUint64 - 1
+	fenceID    = "18446744073709551614-1"
+	// belowFence is the highest id that a message may have.
+	belowFence = "18446744073709551613-18446744073709551615"
+)
+
+// streamID is the id of an entry.
+type streamID struct{ ms, seq uint64 }
+
+func (i streamID) String() string {
+	return strconv.FormatUint(i.ms, 10) + "-" + strconv.FormatUint(i.seq, 10)
+}
+
+func (i streamID) less(o streamID) bool {
+	return i.ms < o.ms || i.ms == o.ms && i.seq < o.seq
+}
+
+func parseID(s string) (streamID, error) {
+	a, b, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseUint(a, 10, 64)
+	seq, err2 := strconv.ParseUint(b, 10, 64)
+	if !ok || err != nil || err2 != nil {
+		return streamID{}, fmt.Errorf("%q is not the id of a stream's entry", s)
+	}
+	return streamID{ms, seq}, nil
+}
+
+func messageID(seq uint64) streamID { return streamID{epoch, seq} }
+
+func appendMessage(dst, m []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(m))), m...)
+}
+
+var errBatch = errors.New("not a batch of messages")
+
+// messages splits a batch. The messages share its bytes.
+func messages(batch []byte) ([][]byte, error) {
+	n := 0
+	for rest := batch; len(rest) > 0; n++ {
+		l, k := binary.Uvarint(rest)
+		if k <= 0 || l > uint64(len(rest)-k) {
+			return nil, errBatch
+		}
+		rest = rest[k+int(l):]
+	}
+	if n == 0 {
+		return nil, errBatch
+	}
+	out := make([][]byte, 0, n)
+	for rest := batch; len(rest) > 0; {
+		l, k := binary.Uvarint(rest)
+		end := k + int(l)
+		out = append(out, rest[k:end:end])
+		rest = rest[end:]
+	}
+	return out, nil
+}
+
+// bytesOf shares the bytes of a string, which nobody may change then.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

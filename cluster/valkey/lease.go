@@ -1,0 +1,277 @@
+package valkey
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/throng-server/throng/cluster"
+)
+
+// enter begins to take part: it notes where the streams of the others end and
+// then takes the lease as a live node.
+func (t *Transport) enter() error {
+	// The tail first: news that come during the next steps are not missed.
+	tail, _, err := t.dir.tail(t.emitKey())
+	if err != nil {
+		return err
+	}
+	records, now, err := t.dir.renew(&lease{node: t.self, owner: t.owner, state: stateHeld}, true)
+	if err != nil {
+		return err
+	}
+	t.started = now
+	t.touched = time.Now()
+	for i := range records {
+		r := &records[i]
+		if r.id != t.self.ID && r.state == stateLive && t.peers.get(r.id) == nil {
+			if _, err := t.meet(r, now); err != nil {
+				return err
+			}
+		}
+	}
+	t.reader.begin(tail, t.self)
+	return t.renew()
+}
+
+// meet puts a node into the table that is not there, with the position from
+// which its stream is read: the beginning if it came after this node, else the
+// end. The receiver does not know it yet.
+func (t *Transport) meet(r *record, now int64) (*peer, error) {
+	x := &peer{node: r.node(), head: r.info.Head, expires: r.expires, seen: time.Now()}
+	stream := t.streamKey(r.id, r.incarnation)
+	pos := messageID(0)
+	if r.since <= t.started {
+		tail, found, err := t.dir.tail(stream)
+		if err != nil {
+			return nil, err
+		}
+		if pos = messageID(r.info.Head); found {
+			pos = tail
+		}
+	}
+	x.src = newSource(stream, pos, x)
+	t.peers.set(x)
+	return x, nil
+}
+
+// lessee keeps the lease alive and the table of the others true.
+func (t *Transport) lessee() {
+	var b backoff
+	for {
+		begun := time.Now()
+		err := t.renew()
+		t.health.report(partLease, err)
+		if err != nil || time.Since(begun) > t.opt.Lease/3 {
+			t.touched = time.Time{}
+		}
+		if err != nil {
+			if b.wait(t.stop, t.kicked) {
+				return
+			}
+			continue
+		}
+		b.reset()
+		third := t.opt.Lease / 3
+		timer := time.NewTimer(third - rand.N(third/10+1))
+		select {
+		case <-t.stop:
+			timer.Stop()
+			return
+		case <-t.kicked:
+			timer.Stop()
+			// Many kicks make one look.
+			select {
+			case <-t.stop:
+				return
+			case <-time.After(minWait):
+			}
+		case <-timer.C:
+		}
+	}
+}
+
+// kick makes the lessee look now.
+func (t *Transport) kick() {
+	select {
+	case t.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// renew renews the lease and looks at the others.
+func (t *Transport) renew() error {
+	t.mu.RLock()
+	l := lease{node: t.self, owner: t.owner, state: stateLive, since: t.since}
+	t.mu.RUnlock()
+	l.node.Sockets = t.recv.Sockets()
+	l.head = t.writer.headOf(l.node.Incarnation)
+	begun := time.Now()
+	records, now, err := t.dir.renew(&l, false)
+	if errors.Is(err, errLost) || errors.Is(err, cluster.ErrTaken) {
+		records, now, err = t.reincarnate(l)
+	}
+	if err != nil {
+		return err
+	}
+	if t.touched.IsZero() {
+		t.touched = begun
+	}
+	t.mu.Lock()
+	t.self.Sockets = l.node.Sockets
+	t.mu.Unlock()
+	if t.since == 0 {
+		t.since = now
+	}
+	return t.look(records, now)
+}
+
+// reincarnate goes on as a new incarnation: the others have seen the old one
+// end. It fails as long as another process has the id.
+func (t *Transport) reincarnate(l lease) ([]record, int64, error) {
+	old := l.node.Incarnation
+	l.node.Incarnation = newIncarnation()
+	l.head, l.since = 0, 0
+	records, now, err := t.dir.renew(&l, true)
+	if err != nil {
+		return nil, 0, err
+	}
+	t.since = now
+	t.mu.Lock()
+	t.self.Incarnation = l.node.Incarnation
+	t.mu.Unlock()
+	t.incarnations.Add(1)
+	t.log.Warn("cluster: the lease had lapsed; going on as a new incarnation",
+		"node", l.node.ID, "old", old, "new", l.node.Incarnation)
+	t.reader.moved(l.node)
+	t.writer.wakeUp()
+	t.announce()
+	return records, now, nil
+}
+
+// look compares the directory with the table.
+func (t *Transport) look(records []record, now int64) error {
+	seen := make(map[string]bool, len(records))
+	var errs []error
+	for i := range records {
+		r := &records[i]
+		if r.id == t.self.ID {
+			continue
+		}
+		seen[r.id] = true
+		if err := t.lookAt(r, now); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, x := range t.peers.all() {
+		if seen[x.node.ID] {
+			continue
+		}
+		if err := t.lapsed(x, true); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (t *Transport) lookAt(r *record, now int64) error {
+	x := t.peers.get(r.id)
+	switch {
+	case x == nil && t.peers.isLost(r.id, r.incarnation):
+		// It came back into a directory that had forgotten. For this node it is
+		// over, so that it has to be for all.
+		if r.live(now) {
+			return t.banish(r.id, r.incarnation)
+		}
+	case x == nil && r.live(now):
+		x, err := t.meet(r, now)
+		if err != nil {
+			return err
+		}
+		t.join(x)
+		return nil
+	case x == nil && r.state == stateLive:
+		// It was dead when this node came, or lives and has not renewed yet.
+		_, err := t.meet(r, now)
+		return err
+	case x == nil:
+		if r.expires <= now {
+			return t.dir.forget(r)
+		}
+		return nil
+	case x.node.Incarnation != r.incarnation:
+		// A process has the id only when the one before it is over.
+		return t.finish(x)
+	case r.state == stateLost:
+		return t.finish(x)
+	case r.state == stateHeld:
+		return nil
+	}
+	if x == nil {
+		return nil
+	}
+	t.peers.change(func() {
+		x.node = r.node()
+		x.head = max(x.head, r.info.Head)
+		if r.expires > x.expires {
+			x.expires, x.seen = r.expires, time.Now()
+		}
+	})
+	if !r.live(now) {
+		return t.lapsed(x, false)
+	}
+	x.absent = time.Time{}
+	if !x.live {
+		t.join(x)
+	}
+	return nil
+}
+
+// join tells the receiver of a node and begins to read its stream.
+func (t *Transport) join(x *peer) {
+	t.reader.deliver.Lock()
+	t.peers.change(func() { x.live = true })
+	t.recv.NodeJoined(x.node)
+	t.reader.deliver.Unlock()
+	t.reader.add(x.src)
+	t.reader.wake()
+}
+
+// lapsed is a node whose lease has lapsed, or is missing. It is not lost before
+// this node itself has reached the broker for one full lease: if the broker
+// was away everybody's lease has lapsed. If it is missing, the broker may just
+// have forgotten everything, so that it must be missing for a lease.
+func (t *Transport) lapsed(x *peer, missing bool) error {
+	if x.absent.IsZero() {
+		x.absent = time.Now()
+	}
+	if time.Since(t.touched) < t.opt.Lease || missing && time.Since(x.absent) < t.opt.Lease {
+		return nil
+	}
+	over, err := t.dir.lose(x.node.ID, x.node.Incarnation, false)
+	if err != nil || !over {
+		return err
+	}
+	return t.finish(x)
+}
+
+// finish ends the stream of an incarnation that is over in the directory. The
+// reader finds the end there and tells the receiver.
+func (t *Transport) finish(x *peer) error {
+	if !x.live {
+		t.peers.remove(x)
+		t.kick()
+		return nil
+	}
+	t.peers.change(func() { x.over = true })
+	err := t.dir.fence(t.streamKey(x.node.ID, x.node.Incarnation), fenceLost, t.opt.StreamAge)
+	return err
+}
+
+// banish is finish for an incarnation that lives, though it must not.
+func (t *Transport) banish(id string, incarnation uint64) error {
+	if _, err := t.dir.lose(id, incarnation, true); err != nil {
+		return err
+	}
+	return t.dir.fence(t.streamKey(id, incarnation), fenceLost, t.opt.StreamAge)
+}

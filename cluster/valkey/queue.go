@@ -1,0 +1,254 @@
+package valkey
+
+import (
+	"sync"
+
+	"github.com/throng-server/throng/cluster"
+)
+
+// Bounds of one batch. Batches grow by themselves: what is published while one
+// is under way makes the next.
+const (
+	batchEntries = 1024
+	batchBytes   = 256 << 10
+)
+
+// item is a published entry that waits.
+type item struct {
+	data []byte
+	// skip counts the kept entries that were lost right before this one.
+	skip  uint64
+	class cluster.Class
+}
+
+// batch is what one stream entry carries: n messages that follow each other
+// without a loss between them, after skip lost ones.
+type batch struct {
+	skip    uint64
+	n       int
+	bytes   int64 // of the messages alone
+	payload []byte
+}
+
+// queue holds what was published and not sent, the batch under way included.
+// Any goroutine may call; the lock is held for a few instructions, or for one
+// pass over the queue when the broker goes away.
+type queue struct {
+	maxEntries int
+	maxBytes   int64
+
+	mu       sync.Mutex
+	ring     []item // a power of two long
+	head, n  int
+	bytes    int64
+	sending  batch  // counted besides ring
+	lost     uint64 // kept entries lost behind the last item
+	closed   bool
+	away     bool // fleeting entries are not taken
+	dropped  map[string]uint64
+	accepted uint64
+	accBytes uint64
+
+	ready chan struct{} // capacity 1: there may be something
+}
+
+func newQueue(entries int, bytes int64) *queue {
+	return &queue{maxEntries: entries, maxBytes: bytes, ring: make([]item, 64),
+		dropped: map[string]uint64{}, ready: make(chan struct{}, 1)}
+}
+
+func (q *queue) at(i int) *item { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+
+// add appends an entry, at the cost of the oldest ones when it does not fit.
+func (q *queue) add(c cluster.Class, data []byte) bool {
+	q.mu.Lock()
+	switch {
+	case q.closed:
+		q.dropped["closed"]++
+		q.mu.Unlock()
+		return false
+	case q.away && c == cluster.Fleeting:
+		q.dropped["away"]++
+		q.mu.Unlock()
+		return false
+	}
+	if q.n == len(q.ring) {
+		q.grow()
+	}
+	*q.at(q.n) = item{data: data, skip: q.lost, class: c}
+	q.lost = 0
+	q.n++
+	q.bytes += int64(len(data))
+	for q.n > 1 && (q.n+q.sending.n > q.maxEntries || q.bytes+q.sending.bytes > q.maxBytes) {
+		q.dropOldest()
+	}
+	q.mu.Unlock()
+	q.signal()
+	return true
+}
+
+func (q *queue) grow() {
+	ring := make([]item, 2*len(q.ring))
+	k := copy(ring, q.ring[q.head:])
+	copy(ring[k:], q.ring[:q.head])
+	q.ring, q.head = ring, 0
+}
+
+// shift removes the oldest item and returns it.
+func (q *queue) shift() item {
+	p := q.at(0)
+	it := *p
+	*p = item{}
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.n--
+	q.bytes -= int64(len(it.data))
+	if q.n == 0 && len(q.ring) > 4096 {
+		q.ring, q.head = make([]item, 64), 0 // after an outage
+	}
+	return it
+}
+
+// dropOldest leaves a gap in the numbers for a kept entry, none for a fleeting
+// one, which nobody waits for.
+func (q *queue) dropOldest() {
+	it := q.shift()
+	gap := it.skip
+	q.dropped["spill"]++
+	if it.class == cluster.Kept {
+		gap++
+	}
+	if q.n > 0 {
+		q.at(0).skip += gap
+	} else {
+		q.lost += gap
+	}
+}
+
+// setAway tells whether the broker is away. When it goes, what is fleeting
+// goes with it.
+func (q *queue) setAway(away bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.away = away
+	if !away {
+		return
+	}
+	kept := 0
+	var gap uint64
+	for i := range q.n {
+		it := *q.at(i)
+		if it.class == cluster.Fleeting {
+			gap += it.skip
+			q.bytes -= int64(len(it.data))
+			q.dropped["away"]++
+			continue
+		}
+		it.skip += gap
+		gap = 0
+		*q.at(kept) = it
+		kept++
+	}
+	for i := kept; i < q.n; i++ {
+		*q.at(i) = item{}
+	}
+	q.n = kept
+	q.lost += gap
+}
+
+func (q *queue) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take makes the next batch, which counts until done is called. The writer
+// alone calls it.
+func (q *queue) take() (batch, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.n == 0 {
+		return batch{}, false
+	}
+	// How many, first: one allocation, of the right size.
+	size, n := 0, 0
+	for n < min(q.n, batchEntries) {
+		it := q.at(n)
+		if n > 0 && (it.skip > 0 || size+len(it.data) > batchBytes) {
+			break
+		}
+		size += len(it.data) + 5
+		n++
+	}
+	b := batch{skip: q.at(0).skip, n: n, payload: make([]byte, 0, size)}
+	for range n {
+		it := q.shift()
+		b.bytes += int64(len(it.data))
+		b.payload = appendMessage(b.payload, it.data)
+	}
+	q.sending = b
+	return b, true
+}
+
+// done ends the batch under way; drop names why it was not sent, if it was
+// not. Then a gap is left.
+func (q *queue) done(drop string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.sending
+	q.sending = batch{}
+	if drop == "" {
+		q.accepted += uint64(b.n)
+		q.accBytes += uint64(b.bytes)
+		return
+	}
+	q.dropped[drop] += uint64(b.n)
+	gap := b.skip + uint64(b.n)
+	if q.n > 0 {
+		q.at(0).skip += gap
+	} else {
+		q.lost += gap
+	}
+}
+
+func (q *queue) drop(reason string) {
+	q.mu.Lock()
+	q.dropped[reason]++
+	q.mu.Unlock()
+}
+
+// close refuses what comes from now on.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+// tail is how many entries were lost behind all that waits, if nothing waits.
+func (q *queue) tail() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.n > 0 || q.sending.n > 0 {
+		return 0
+	}
+	return q.lost
+}
+
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.n == 0 && q.sending.n == 0
+}
+
+// abandon counts what was left at the end.
+func (q *queue) abandon() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	left := q.n + q.sending.n
+	if left > 0 {
+		q.dropped["closed"] += uint64(left)
+	}
+	q.ring, q.head, q.n, q.bytes, q.sending = make([]item, 1), 0, 0, 0, batch{}
+	return left
+}

@@ -1,0 +1,161 @@
+package valkey
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/internal/brokertest"
+)
+
+func TestEntriesReachTheOthersInOrder(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a := open(t, quick(s.URL(), "a"))
+	b := open(t, quick(s.URL(), "b"))
+	c := open(t, quick(s.URL(), "c"))
+	a.knows("b", "c")
+	b.knows("a", "c")
+	c.knows("a", "b")
+	for range 20 {
+		a.publish(500)
+		b.publish(300)
+	}
+	for _, x := range []*node{b, c} {
+		require.Zero(t, x.accounts(a))
+	}
+	for _, x := range []*node{a, c} {
+		require.Zero(t, x.accounts(b))
+	}
+	require.Empty(t, a.got["a"], "the own entries")
+	st := c.Status()
+	require.Equal(t, uint64(16_000), st.Received)
+	require.True(t, st.Connected)
+	require.False(t, st.Degraded)
+	require.Empty(t, st.Err)
+	require.Len(t, st.Nodes, 2)
+	require.Equal(t, map[string]int{"/": 3}, st.Nodes[0].Sockets)
+}
+
+func TestTheFirstEntriesOfANewNodeArrive(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a := open(t, quick(s.URL(), "a"))
+	a.publish(100) // before b came: none of its business
+	eventually(t, "published", a.queue.empty)
+	b := open(t, quick(s.URL(), "b"))
+	b.publish(10) // a may not know b yet
+	a.publish(5)
+	require.Zero(t, a.accounts(b))
+	b.until("the later ones", func() bool { return len(b.got["a"]) == 5 })
+	require.Equal(t, uint64(101), b.got["a"][0])
+	require.Empty(t, b.missed)
+}
+
+func TestAnswersGoToOneIncarnation(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b, c := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b")), open(t, quick(s.URL(), "c"))
+	a.knows("b", "c")
+	for i := range uint64(2000) {
+		require.True(t, a.Send(b.Self(), entry(i+1)))
+	}
+	b.until("answers", func() bool { return len(b.got["a"]) == 2000 })
+	b.mu.Lock()
+	b.ordered("a")
+	b.mu.Unlock()
+	require.Empty(t, c.got)
+	old := b.Self()
+	old.Incarnation--
+	require.False(t, a.Send(old, entry(1)))
+	require.Equal(t, uint64(1), a.Status().Dropped["gone"])
+}
+
+func TestANodeThatLeavesIsSeenAtOnceAndInOrder(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b"))
+	a.knows("b")
+	b.publish(1000)
+	require.NoError(t, b.Close(t.Context()))
+	require.False(t, b.Publish(cluster.Kept, entry(1)))
+	a.within(900*time.Millisecond, "b left", func() bool { return len(a.lost) == 1 })
+	require.True(t, a.lost[0].left)
+	require.Equal(t, b.Self().Incarnation, a.lost[0].Incarnation)
+	require.Len(t, a.got["b"], 1000, "before its end")
+	require.Empty(t, a.Nodes())
+	// Its id is free at once.
+	b = open(t, quick(s.URL(), "b"))
+	a.knows("b")
+	require.Len(t, a.lost, 1)
+}
+
+func TestADeadNodeIsLostOnce(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b, c := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b")), open(t, quick(s.URL(), "c"))
+	a.knows("b", "c")
+	c.knows("a", "b")
+	tag := b.Self().Tag
+	n, ok := a.NodeByTag(tag)
+	require.True(t, ok)
+	require.Equal(t, "b", n.ID)
+	b.publish(100)
+	require.Zero(t, a.accounts(b))
+	begun := time.Now()
+	b.crash()
+	for _, x := range []*node{a, c} {
+		x.until("b lost", func() bool { return len(x.lost) > 0 })
+	}
+	require.Greater(t, time.Since(begun), 600*time.Millisecond)
+	_, ok = a.NodeByTag(tag)
+	require.False(t, ok)
+	require.Equal(t, map[string]int{"/": 3}, a.lost[0].Sockets)
+	// It comes back under its name.
+	b = open(t, quick(s.URL(), "b"))
+	b.publish(10)
+	a.until("the new one", func() bool { return len(a.got["b"]) == 110 })
+	require.Equal(t, tag, b.Self().Tag)
+	for _, x := range []*node{a, c} {
+		x.mu.Lock()
+		require.Len(t, x.lost, 1)
+		require.False(t, x.lost[0].left)
+		x.mu.Unlock()
+	}
+}
+
+func TestTwoProcessesWithOneID(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a := open(t, quick(s.URL(), "a"))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := Open(ctx, quick(s.URL(), "a"))
+	require.ErrorIs(t, err, cluster.ErrTaken)
+	require.NoError(t, ctx.Err(), "it must not wait for the context")
+	// After a kill -9 the next one waits for the lease.
+	a.crash()
+	begun := time.Now()
+	b := open(t, quick(s.URL(), "a"))
+	require.Less(t, time.Since(begun), 2*time.Second)
+	require.Equal(t, a.Self().Tag, b.Self().Tag)
+}
+
+func TestEmitterReachesEveryNode(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b"))
+	e, err := NewEmitter(t.Context(), Options{URL: s.URL()})
+	require.NoError(t, err)
+	for i := range uint64(50) {
+		require.NoError(t, e.Publish(entry(i)))
+	}
+	for _, x := range []*node{a, b} {
+		x.until("emits", func() bool { return len(x.got[""]) == 50 })
+	}
+	require.NoError(t, e.Close())
+	require.ErrorIs(t, e.Publish(entry(1)), cluster.ErrClosed)
+}
