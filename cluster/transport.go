@@ -83,7 +83,8 @@ type Receiver interface {
 	NodeLost(n Node, left bool)
 	// Gap tells that entries of a node are lost for this one: how many.
 	Gap(from Node, missed uint64)
-	// Sockets returns the number of sockets by namespace, for the lease.
+	// Sockets returns the number of sockets by namespace, for the lease. It is
+	// called while another call may run.
 	Sockets() map[string]int
 }
 

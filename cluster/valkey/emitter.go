@@ -48,7 +48,7 @@ func (e *Emitter) Publish(op []byte) error {
 	if e.closed {
 		return fmt.Errorf("valkey: %w", cluster.ErrClosed)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), e.opt.timeoutFor(len(op)))
 	defer cancel()
 	b := e.client.B()
 	stream := e.opt.Prefix + "{emit}"

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	vk "github.com/valkey-io/valkey-go"
+
 	"github.com/throng-server/throng/cluster"
 )
 
@@ -66,6 +68,11 @@ func (t *Transport) lessee() {
 			t.touched = time.Time{}
 		}
 		if err != nil {
+			// A read may hang on a dead connection for longer than the broker
+			// is away.
+			if _, answered := vk.IsValkeyErr(err); !answered {
+				t.readLines.hangUp()
+			}
 			if b.wait(t.stop, t.kicked) {
 				return
 			}
@@ -221,10 +228,23 @@ func (t *Transport) lookAt(r *record, now int64) error {
 		return t.lapsed(x, false)
 	}
 	x.absent = time.Time{}
+	t.warnLag(x)
 	if !x.live {
 		t.join(x)
 	}
 	return nil
+}
+
+// warnLag tells of a stream that is read so late that entries may be trimmed
+// before, if the other node's limits are those of this one.
+func (t *Transport) warnLag(x *peer) {
+	read := x.src.read.Load()
+	late := x.head > read && x.head-read > uint64(t.opt.StreamEntries)/2
+	if late && !x.late {
+		t.log.Warn("cluster: entries of a node are read late and may be trimmed before",
+			"node", x.node.ID, "behind", x.head-read)
+	}
+	x.late = late
 }
 
 // join tells the receiver of a node and begins to read its stream.
@@ -263,9 +283,7 @@ func (t *Transport) finish(x *peer) error {
 		t.kick()
 		return nil
 	}
-	t.peers.change(func() { x.over = true })
-	err := t.dir.fence(t.streamKey(x.node.ID, x.node.Incarnation), fenceLost, t.opt.StreamAge)
-	return err
+	return t.dir.fence(t.streamKey(x.node.ID, x.node.Incarnation), fenceLost, t.opt.StreamAge)
 }
 
 // banish is finish for an incarnation that lives, though it must not.

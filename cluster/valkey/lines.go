@@ -66,6 +66,13 @@ func (l *lines) connect(ctx context.Context, addr string, d *net.Dialer, c *tls.
 func (l *lines) close() {
 	l.mu.Lock()
 	l.cut = true
+	l.mu.Unlock()
+	l.hangUp()
+}
+
+// hangUp closes all that are open.
+func (l *lines) hangUp() {
+	l.mu.Lock()
 	open := l.open
 	l.open = nil
 	l.mu.Unlock()

@@ -147,14 +147,14 @@ func (m *mail) send(letters []letter) {
 }
 
 func (m *mail) post(to key, payload []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), m.t.opt.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), m.t.opt.timeoutFor(len(payload)))
 	defer cancel()
-	self := m.t.Self()
+	from := m.t.opt.NodeID + "." + strconv.FormatUint(m.t.incarnation(), 10)
 	c := m.t.client
 	stream := m.t.mailKey(to.id, to.incarnation)
 	cmds := []vk.Completed{c.B().Xadd().Key(stream).Maxlen().Almost().
 		Threshold(strconv.Itoa(mailKeep)).Id("*").FieldValue().
-		FieldValue(fieldFrom, self.ID+"."+strconv.FormatUint(self.Incarnation, 10)).
+		FieldValue(fieldFrom, from).
 		FieldValue(fieldMessages, vk.BinaryString(payload)).Build()}
 	fresh := time.Since(m.expires[to]) > expireEvery
 	if fresh {

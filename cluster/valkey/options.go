@@ -55,8 +55,9 @@ type Options struct {
 	// Timeout of one command; 0: a fifth of Lease, 3 seconds at most. A broker
 	// that does not answer for so long is away.
 	Timeout time.Duration
-	// SpillEntries and SpillBytes bound what waits to be sent; 0:
-	// DefaultSpillEntries, DefaultSpillBytes. The oldest go first.
+	// SpillEntries and SpillBytes bound what waits to be sent, one batch more
+	// of at most 1,024 entries excepted; 0: DefaultSpillEntries,
+	// DefaultSpillBytes. The oldest go first.
 	SpillEntries int
 	SpillBytes   int64
 	// StreamEntries (messages), StreamBytes and StreamAge bound the stream of
@@ -196,12 +197,20 @@ func (o *Options) clientOption() (vk.ClientOption, error) {
 	c.BlockingPoolSize = maxConns
 	c.BlockingPoolMinSize = 2
 	c.BlockingPoolCleanup = time.Minute
-	c.ConnWriteTimeout = o.Timeout
+	c.ConnWriteTimeout = o.timeoutFor(o.MaxEntry)
 	c.Dialer.Timeout = o.Timeout
 	c.Dialer.KeepAlive = o.Timeout
 	c.ClusterOption.MaxMovedRedirections = 8
 	return c, nil
 }
+
+// timeoutFor is how long a command may take that carries so many bytes.
+func (o *Options) timeoutFor(bytes int) time.Duration {
+	return o.Timeout + time.Duration(bytes)*time.Second/slowest
+}
+
+// slowest is the slowest link that still counts as one, in bytes a second.
+const slowest = 4 << 20
 
 // maxConns bounds the connections to one Valkey process. With a Valkey Cluster
 // each stream that is read takes one.

@@ -16,7 +16,7 @@ import (
 type peer struct {
 	node cluster.Node
 	live bool // the receiver knows it; else only its position is known
-	over bool // its stream is fenced, or about to be
+	late bool // warned of
 	head uint64
 	src  *source
 

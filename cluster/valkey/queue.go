@@ -30,7 +30,8 @@ type batch struct {
 	payload []byte
 }
 
-// queue holds what was published and not sent, the batch under way included.
+// queue holds what was published and not sent. The batch under way counts
+// besides its bounds, because nobody knows whether it has arrived already.
 // Any goroutine may call; the lock is held for a few instructions, or for one
 // pass over the queue when the broker goes away.
 type queue struct {
@@ -79,7 +80,7 @@ func (q *queue) add(c cluster.Class, data []byte) bool {
 	q.lost = 0
 	q.n++
 	q.bytes += int64(len(data))
-	for q.n > 1 && (q.n+q.sending.n > q.maxEntries || q.bytes+q.sending.bytes > q.maxBytes) {
+	for q.n > 1 && (q.n > q.maxEntries || q.bytes > q.maxBytes) {
 		q.dropOldest()
 	}
 	q.mu.Unlock()

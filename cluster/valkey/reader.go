@@ -172,6 +172,7 @@ func (r *reader) loop(one *source) {
 		n, err := r.once(sources, count)
 		r.t.health.report(part, err)
 		if err != nil {
+			count = max(1, count/2)
 			if b.wait(r.t.stop, nil) {
 				return
 			}
@@ -198,7 +199,8 @@ func (r *reader) once(sources []*source, count int) (size int, err error) {
 			_, heads[i] = r.t.peers.headOf(s.peer)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.block+r.t.opt.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(),
+		r.block+r.t.opt.timeoutFor(r.t.opt.MaxEntry))
 	defer cancel()
 	c := r.t.readClient
 	res, err := c.Do(ctx, c.B().Xread().Count(int64(count)).Block(r.block.Milliseconds()).

@@ -152,6 +152,13 @@ func (t *Transport) Self() cluster.Node {
 	return n
 }
 
+// incarnation returns that of this node.
+func (t *Transport) incarnation() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.self.Incarnation
+}
+
 // Start implements cluster.Transport.
 func (t *Transport) Start(ctx context.Context, r cluster.Receiver) error {
 	t.mu.Lock()

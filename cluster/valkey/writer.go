@@ -47,7 +47,7 @@ func (w *writer) wakeUp() {
 }
 
 func (w *writer) run() {
-	w.move(w.t.Self().Incarnation)
+	w.move(w.t.incarnation())
 	for {
 		b, ok := w.t.queue.take()
 		if !ok {
@@ -111,14 +111,14 @@ var errFenced = errors.New("others took this node for dead; waiting for a new in
 
 // step tries once to have the batch added.
 func (w *writer) step(b batch, tried *bool) error {
-	if now := w.t.Self(); now.Incarnation != w.incarnation {
-		old := w.t.streamKey(now.ID, w.incarnation)
+	if now := w.t.incarnation(); now != w.incarnation {
+		old := w.t.streamKey(w.t.opt.NodeID, w.incarnation)
 		if *tried {
 			there, err := w.settle(old, w.seq+b.skip+uint64(b.n))
 			if err != nil && !errors.As(err, new(*unknownError)) {
 				return err
 			}
-			w.move(now.Incarnation)
+			w.move(now)
 			*tried = false
 			if err != nil {
 				return err
@@ -128,7 +128,7 @@ func (w *writer) step(b batch, tried *bool) error {
 				return nil
 			}
 		} else {
-			w.move(now.Incarnation)
+			w.move(now)
 		}
 	}
 	last := w.seq + b.skip + uint64(b.n)
@@ -196,7 +196,7 @@ func refused(err error) bool {
 
 // add is the command itself.
 func (w *writer) add(stream string, last uint64, payload []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), w.t.opt.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), w.t.opt.timeoutFor(len(payload)))
 	defer cancel()
 	c := w.t.client
 	from := messageID(w.marks.from(&w.t.opt)).String()

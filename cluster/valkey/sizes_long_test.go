@@ -1,0 +1,8 @@
+//go:build long
+
+package valkey
+
+import "time"
+
+// outage is how long brokers are away.
+const outage = 30 * time.Second

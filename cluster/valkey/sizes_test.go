@@ -1,0 +1,8 @@
+//go:build !long
+
+package valkey
+
+import "time"
+
+// outage is how long brokers are away: two leases of the tests.
+const outage = 2 * time.Second
