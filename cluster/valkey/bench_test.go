@@ -2,6 +2,7 @@ package valkey
 
 import (
 	"encoding/binary"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -32,7 +33,8 @@ func (s *sink) Sockets() map[string]int     { return nil }
 
 func startBench(b *testing.B, url, id string, s *sink) *Transport {
 	b.Helper()
-	t, err := Open(b.Context(), Options{URL: url, NodeID: id})
+	t, err := Open(b.Context(), Options{URL: url, NodeID: id,
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

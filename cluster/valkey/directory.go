@@ -271,15 +271,28 @@ func (d *directory) fence(key, why string, ttl time.Duration) error {
 // tail returns the last id of a stream that a message may have, if the stream
 // exists; a fence does not count.
 func (d *directory) tail(key string) (id streamID, found bool, err error) {
+	return d.top(key, belowFence)
+}
+
+// top returns the highest id of a stream up to one.
+func (d *directory) top(key, upTo string) (id streamID, found bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()
-	res, err := d.client.Do(ctx, d.client.B().Xrevrange().Key(key).End(belowFence).Start("-").
+	res, err := d.client.Do(ctx, d.client.B().Xrevrange().Key(key).End(upTo).Start("-").
 		Count(1).Build()).AsXRange()
 	if err != nil || len(res) == 0 {
 		return streamID{}, false, err
 	}
 	id, err = parseID(res[0].ID)
 	return id, err == nil, err
+}
+
+// trim drops what is below an id, about.
+func (d *directory) trim(key string, from streamID) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
+	defer cancel()
+	return d.client.Do(ctx, d.client.B().Xtrim().Key(key).Minid().Almost().
+		Threshold(from.String()).Build()).Error()
 }
 
 // add appends a small entry with an id of the server's, best effort.

@@ -2,6 +2,7 @@ package valkey
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -309,4 +310,54 @@ func incarnationOf(n *node, id string) uint64 {
 		}
 	}
 	return 0
+}
+
+// While a node is away a new process takes its id: the old one is told, waits,
+// and goes on when the id is free.
+func TestTheIDWasTakenMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	pb := brokertest.NewProxy(t, s.Addr)
+	a, old := open(t, quick(s.URL(), "a")), open(t, quick(pb.URL(), "b"))
+	a.knows("b")
+	pb.Cut()
+	a.until("b lost", func() bool { return len(a.lost) == 1 })
+	b := open(t, quick(s.URL(), "b"))
+	b.publish(5)
+	a.until("the new one", func() bool { return len(a.got["b"]) == 5 })
+	old.next = 5
+	old.publish(5)
+	pb.Heal()
+	eventually(t, "told", func() bool {
+		st := old.Status()
+		return st.Connected && st.Degraded && strings.Contains(st.Err, cluster.ErrTaken.Error())
+	})
+	require.NoError(t, b.Close(t.Context()))
+	a.until("the old one again", func() bool { return len(a.got["b"]) == 10 })
+	a.until("the new one lost", func() bool { return len(a.lost) == 2 })
+	require.True(t, a.lost[1].left)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ordered("b")
+}
+
+// A node dies together with the broker's memory.
+func TestANodeThatDiesInAnEmptiedDirectory(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b, c := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b")), open(t, quick(s.URL(), "c"))
+	a.knows("b", "c")
+	c.knows("a", "b")
+	b.crash()
+	s.Kill()
+	s.RestartEmpty()
+	for _, x := range []*node{a, c} {
+		x.until("b lost", func() bool { return len(x.lost) == 1 })
+		require.Equal(t, "b", x.lost[0].ID)
+	}
+	l := underLoad(a, c)
+	flowing(a, c)
+	l.end()
+	require.Zero(t, a.accounts(c))
+	require.Len(t, a.lost, 1)
 }

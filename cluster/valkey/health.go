@@ -1,6 +1,7 @@
 package valkey
 
 import (
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	vk "github.com/valkey-io/valkey-go"
+
+	"github.com/throng-server/throng/cluster"
 )
 
 // What may fail. Each part reports for itself, so that one that works does not
@@ -37,6 +40,13 @@ func newHealth(log *slog.Logger, setAway func(bool)) *health {
 	return &health{log: log, setAway: setAway, errs: map[string]error{}, connected: true, since: time.Now()}
 }
 
+// answered tells errors of a broker that works from those of one that is away.
+func answered(err error) bool {
+	_, ok := vk.IsValkeyErr(err)
+	return ok || errors.Is(err, cluster.ErrTaken) || errors.Is(err, errLost) ||
+		errors.Is(err, errTagTaken) || errors.Is(err, errFenced)
+}
+
 // report says how the last command of a part ended.
 func (h *health) report(part string, err error) {
 	h.mu.Lock()
@@ -52,9 +62,7 @@ func (h *health) report(part string, err error) {
 	}
 	connected := true
 	for _, e := range h.errs {
-		if _, answered := vk.IsValkeyErr(e); !answered {
-			connected = false
-		}
+		connected = connected && answered(e)
 	}
 	if connected != h.connected {
 		h.connected, h.since = connected, time.Now()

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	vk "github.com/valkey-io/valkey-go"
-
 	"github.com/throng-server/throng/cluster"
 )
 
@@ -23,7 +21,6 @@ func (t *Transport) enter() error {
 		return err
 	}
 	t.started = now
-	t.touched = time.Now()
 	for i := range records {
 		r := &records[i]
 		if r.id != t.self.ID && r.state == stateLive && t.peers.get(r.id) == nil {
@@ -61,16 +58,13 @@ func (t *Transport) meet(r *record, now int64) (*peer, error) {
 func (t *Transport) lessee() {
 	var b backoff
 	for {
-		begun := time.Now()
 		err := t.renew()
 		t.health.report(partLease, err)
-		if err != nil || time.Since(begun) > t.opt.Lease/3 {
-			t.touched = time.Time{}
-		}
 		if err != nil {
+			t.touched = time.Time{}
 			// A read may hang on a dead connection for longer than the broker
 			// is away.
-			if _, answered := vk.IsValkeyErr(err); !answered {
+			if !answered(err) {
 				t.readLines.hangUp()
 			}
 			if b.wait(t.stop, t.kicked) {
@@ -78,23 +72,34 @@ func (t *Transport) lessee() {
 			}
 			continue
 		}
-		b.reset()
-		third := t.opt.Lease / 3
-		timer := time.NewTimer(third - rand.N(third/10+1))
-		select {
-		case <-t.stop:
-			timer.Stop()
-			return
-		case <-t.kicked:
-			timer.Stop()
-			// Many kicks make one look.
-			select {
-			case <-t.stop:
-				return
-			case <-time.After(minWait):
-			}
-		case <-timer.C:
+		if b.total > 0 {
+			b.reset()
+			t.writer.wakeUp()
 		}
+		if !t.pause() {
+			return
+		}
+	}
+}
+
+// pause waits until the next renewal is due, or a kick; false: all ends.
+func (t *Transport) pause() bool {
+	third := t.opt.Lease / 3
+	timer := time.NewTimer(third - rand.N(third/10+1))
+	defer timer.Stop()
+	select {
+	case <-t.stop:
+		return false
+	case <-timer.C:
+		return true
+	case <-t.kicked:
+	}
+	// Many kicks make one look.
+	select {
+	case <-t.stop:
+		return false
+	case <-time.After(minWait):
+		return true
 	}
 }
 
@@ -113,7 +118,7 @@ func (t *Transport) renew() error {
 	t.mu.RUnlock()
 	l.node.Sockets = t.recv.Sockets()
 	l.head = t.writer.headOf(l.node.Incarnation)
-	begun := time.Now()
+	begun := time.Now().Round(0) // the wall's clock, which goes on in suspended machines
 	records, now, err := t.dir.renew(&l, false)
 	if errors.Is(err, errLost) || errors.Is(err, cluster.ErrTaken) {
 		records, now, err = t.reincarnate(l)
@@ -121,15 +126,19 @@ func (t *Transport) renew() error {
 	if err != nil {
 		return err
 	}
-	if t.touched.IsZero() {
-		t.touched = begun
+	// In touch means on time: a node that was frozen knows nothing of the time
+	// between.
+	if t.touched.IsZero() || begun.Sub(t.renewed) > t.opt.Lease*2/3 {
+		t.touched = time.Now()
 	}
+	t.renewed = time.Now().Round(0)
 	t.mu.Lock()
 	t.self.Sockets = l.node.Sockets
 	t.mu.Unlock()
 	if t.since == 0 {
 		t.since = now
 	}
+	t.reader.trimMail()
 	return t.look(records, now)
 }
 

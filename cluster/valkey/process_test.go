@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/internal/brokertest"
@@ -28,7 +29,12 @@ func TestMain(m *testing.M) {
 		beNode(url)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // beNode publishes a number every millisecond, as node "child", until stdin

@@ -33,6 +33,8 @@ type source struct {
 
 	pos  streamID      // of the goroutine that reads it
 	read atomic.Uint64 // pos.seq, for others
+	// stamp is pos.ms of what came since the last look, for others.
+	stamp atomic.Uint64
 }
 
 func newSource(key string, pos streamID, p *peer) *source {
@@ -139,6 +141,18 @@ func (r *reader) wake() {
 	}
 }
 
+// trimMail drops answers that were read: nobody else reads them.
+func (r *reader) trimMail() {
+	r.mu.Lock()
+	mail := r.mail
+	r.mu.Unlock()
+	if read := mail.stamp.Swap(0); read > 0 {
+		if err := r.t.dir.trim(mail.key, streamID{read, 0}); err != nil {
+			r.t.log.Debug("cluster: answers not trimmed", "err", err)
+		}
+	}
+}
+
 func (r *reader) wakeBy(stream string) {
 	if err := r.t.dir.add(stream, fieldWake, "1", mailKeep, r.t.opt.StreamAge); err != nil {
 		r.t.log.Debug("cluster: reader not woken", "err", err)
@@ -155,12 +169,7 @@ func (r *reader) loop(one *source) {
 	var b backoff
 	count := readMax
 	for {
-		select {
-		case <-r.t.stop:
-			return
-		default:
-		}
-		if one != nil && one.over() {
+		if r.t.stopped() || one != nil && one.over() {
 			return
 		}
 		sources := []*source{one}
@@ -170,6 +179,9 @@ func (r *reader) loop(one *source) {
 			r.mu.Unlock()
 		}
 		n, err := r.once(sources, count)
+		if r.t.stopped() {
+			return
+		}
 		r.t.health.report(part, err)
 		if err != nil {
 			count = max(1, count/2)
@@ -255,6 +267,7 @@ func (r *reader) take(s *source, e vk.XRangeEntry) (size int, err error) {
 	payload := bytesOf(e.FieldValues[fieldMessages])
 	if s.peer == nil {
 		s.at(id)
+		s.stamp.Store(id.ms)
 		return len(payload), r.takeLoose(e, payload)
 	}
 	if why, ok := e.FieldValues[fieldFence]; ok {

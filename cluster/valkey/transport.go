@@ -41,6 +41,7 @@ type Transport struct {
 	since   int64         // of the lease, as the server's clock has it
 	started int64         // when Start looked first
 	touched time.Time     // since when the broker answers without a break
+	renewed time.Time     // the last time, by the wall's clock
 	kicked  chan struct{} // look now
 
 	mu   sync.RWMutex
@@ -274,6 +275,15 @@ func (t *Transport) end() {
 	t.readLines.close()
 	t.wg.Wait()
 	t.readClient.Close()
+}
+
+func (t *Transport) stopped() bool {
+	select {
+	case <-t.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // drain waits until all that is queued has been sent.

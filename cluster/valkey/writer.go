@@ -78,10 +78,8 @@ func (w *writer) send(b batch) bool {
 	var back backoff
 	tried := false // under this incarnation
 	for {
-		select {
-		case <-w.t.stop:
+		if w.t.stopped() {
 			return false
-		default:
 		}
 		err := w.step(b, &tried)
 		var fatal *unknownError
@@ -168,22 +166,12 @@ func (w *writer) settle(stream string, last uint64) (there bool, err error) {
 // refusal is why Valkey did not take an id: an earlier try did arrive, or the
 // stream has ended.
 func (w *writer) refusal(stream string, last uint64, tried bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), w.t.opt.Timeout)
-	defer cancel()
-	c := w.t.client
-	top, err := c.Do(ctx, c.B().Xrevrange().Key(stream).End("+").Start("-").Count(1).
-		Build()).AsXRange()
+	top, found, err := w.t.dir.top(stream, "+")
 	if err != nil {
 		return err
 	}
-	if len(top) == 1 {
-		id, err := parseID(top[0].ID)
-		if err != nil {
-			return err
-		}
-		if id.ms < fenceEpoch && tried && !id.less(messageID(last)) {
-			return nil
-		}
+	if found && top.ms < fenceEpoch && tried && !top.less(messageID(last)) {
+		return nil
 	}
 	w.t.kick()
 	return errFenced
@@ -199,14 +187,14 @@ func (w *writer) add(stream string, last uint64, payload []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), w.t.opt.timeoutFor(len(payload)))
 	defer cancel()
 	c := w.t.client
-	from := messageID(w.marks.from(&w.t.opt)).String()
-	cmd := c.B().Xadd().Key(stream).Minid().Almost().Threshold(from).
+	from := messageID(w.marks.from(&w.t.opt))
+	cmd := c.B().Xadd().Key(stream).Minid().Almost().Threshold(from.String()).
 		Id(messageID(last).String()).FieldValue().
 		FieldValue(fieldMessages, vk.BinaryString(payload)).Build()
 	if time.Since(w.expires) < expireEvery {
 		err := c.Do(ctx, cmd).Error()
 		if full(err) {
-			w.makeRoom(ctx, stream, from)
+			w.makeRoom(stream, from)
 		}
 		return err
 	}
@@ -214,7 +202,7 @@ func (w *writer) add(stream string, last uint64, payload []byte) error {
 		Milliseconds(w.t.opt.StreamAge.Milliseconds()).Build())
 	if err := res[0].Error(); err != nil {
 		if full(err) {
-			w.makeRoom(ctx, stream, from)
+			w.makeRoom(stream, from)
 		}
 		return err
 	}
@@ -235,10 +223,8 @@ func full(err error) bool {
 
 // makeRoom trims the own stream, which Valkey does with an XADD only, and that
 // it refuses when its memory is full.
-func (w *writer) makeRoom(ctx context.Context, stream, from string) {
-	c := w.t.client
-	if err := c.Do(ctx, c.B().Xtrim().Key(stream).Minid().Almost().Threshold(from).
-		Build()).Error(); err != nil {
+func (w *writer) makeRoom(stream string, from streamID) {
+	if err := w.t.dir.trim(stream, from); err != nil {
 		w.t.log.Debug("cluster: stream not trimmed", "err", err)
 	}
 }
