@@ -32,4 +32,10 @@
 // same place of its stream, and nothing of a node that was taken for dead can
 // appear behind it. The node itself finds out by the refusal or at its next
 // renewal, and goes on as a new incarnation in a new stream.
+//
+// # Rights
+//
+// A user of the ACL needs the keys PREFIX* and: HELLO, CLIENT, SELECT, CLUSTER,
+// EVAL, EVALSHA, HGET, HSET, HDEL, HGETALL, TIME, XADD, XREAD, XREVRANGE, XTRIM,
+// PEXPIRE. An emitter needs, besides the first four, XADD and PEXPIRE.
 package valkey

@@ -77,7 +77,7 @@ type Options struct {
 // validate fills in defaults and names the field that is wrong.
 func (o *Options) validate() error {
 	if o.URL == "" {
-		return errors.New("URL is empty; for example valkey://127.0.0.1:6379")
+		return errors.New("option URL is empty; for example valkey://127.0.0.1:6379")
 	}
 	if o.NodeID == "" {
 		o.NodeID = defaultNodeID()
@@ -87,26 +87,26 @@ func (o *Options) validate() error {
 	}
 	if o.Addr != "" {
 		if _, port, err := net.SplitHostPort(o.Addr); err != nil || port == "" {
-			return fmt.Errorf("Addr %q is not host:port", o.Addr)
+			return fmt.Errorf("option Addr %q is not host:port", o.Addr)
 		}
 	}
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
 	}
 	if strings.ContainsAny(o.Prefix, "{}") {
-		return fmt.Errorf("Prefix %q: braces are not allowed", o.Prefix)
+		return fmt.Errorf("option Prefix %q: braces are not allowed", o.Prefix)
 	}
 	if o.Lease == 0 {
 		o.Lease = DefaultLease
 	}
 	if o.Lease < minLease {
-		return fmt.Errorf("Lease is %v, needs %v at least", o.Lease, minLease)
+		return fmt.Errorf("option Lease is %v, needs %v at least", o.Lease, minLease)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = min(o.Lease/5, maxTimeout)
 	}
 	if o.Timeout < 0 || o.Timeout > o.Lease/3 {
-		return fmt.Errorf("Timeout is %v, must be positive and at most a third of the lease of %v",
+		return fmt.Errorf("option Timeout is %v, must be positive and at most a third of the lease of %v",
 			o.Timeout, o.Lease)
 	}
 	for _, f := range []struct {
@@ -123,7 +123,7 @@ func (o *Options) validate() error {
 			*f.v = f.def
 		}
 		if *f.v < 0 {
-			return fmt.Errorf("%s is negative", f.name)
+			return fmt.Errorf("option %s is negative", f.name)
 		}
 	}
 	if o.SpillEntries == 0 {
@@ -133,7 +133,7 @@ func (o *Options) validate() error {
 		o.MaxEntry = DefaultMaxEntry
 	}
 	if o.SpillEntries < 0 || o.MaxEntry < 0 {
-		return errors.New("SpillEntries or MaxEntry is negative")
+		return errors.New("option SpillEntries or MaxEntry is negative")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -143,12 +143,12 @@ func (o *Options) validate() error {
 
 func checkNodeID(id string) error {
 	if len(id) > maxNodeID {
-		return fmt.Errorf("NodeID has %d characters, %d are allowed", len(id), maxNodeID)
+		return fmt.Errorf("option NodeID has %d characters, %d are allowed", len(id), maxNodeID)
 	}
 	for _, c := range id {
 		if !strings.ContainsRune("._-", c) && (c < '0' || c > '9') && (c < 'A' || c > 'Z') &&
 			(c < 'a' || c > 'z') {
-			return fmt.Errorf("NodeID %q: %q is not one of A-Z a-z 0-9 . _ -", id, c)
+			return fmt.Errorf("option NodeID %q: %q is not one of A-Z a-z 0-9 . _ -", id, c)
 		}
 	}
 	return nil
@@ -172,13 +172,13 @@ func (o *Options) clientOption() (vk.ClientOption, error) {
 	c, err := vk.ParseURL(o.URL)
 	if err != nil {
 		// The URL may hold a password: the parser's message is not passed on.
-		return c, errors.New("URL is not valid: expected " +
+		return c, errors.New("option URL is not valid: expected " +
 			"valkey://, valkeys://, redis:// or rediss://[user:password@]host[:port][/db], " +
 			"or unix:///path?db=N")
 	}
 	if o.TLS != nil {
 		if c.TLSConfig == nil {
-			return c, errors.New("TLS is set, but the URL's scheme is not valkeys:// or rediss://")
+			return c, errors.New("option TLS is set, but the URL's scheme is not valkeys:// or rediss://")
 		}
 		name := c.TLSConfig.ServerName
 		c.TLSConfig = o.TLS.Clone()

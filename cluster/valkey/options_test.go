@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +64,8 @@ func TestSchemesPasswordsAndDatabases(t *testing.T) {
 	l.Close()
 	s := brokertest.Start(t, "--unixsocket", socket, "--tls-port", tlsPort,
 		"--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
-	s.Do("ACL", "SETUSER", "node", "on", ">pass:word", "~throng:*", "+@all")
+	s.Do(append([]string{"ACL", "SETUSER", "node", "on", ">pass:word", "~throng:*"},
+		rights(t)...)...)
 	s.Do("ACL", "SETUSER", "default", "off")
 	conf := &tls.Config{RootCAs: roots}
 	for i, url := range []string{
@@ -78,6 +81,7 @@ func TestSchemesPasswordsAndDatabases(t *testing.T) {
 		}
 		n := open(t, o)
 		n.until(url, func() bool { return len(n.Nodes()) == i })
+		require.False(t, n.Status().Degraded, n.Status().Err)
 	}
 	begun := time.Now()
 	_, err = Open(t.Context(), quick("valkey://node:wrong@"+s.Addr, "x"))
@@ -86,4 +90,18 @@ func TestSchemesPasswordsAndDatabases(t *testing.T) {
 	_, err = Open(t.Context(), quick("valkeys://node:pass%3Aword@127.0.0.1:"+tlsPort, "x"))
 	require.ErrorContains(t, err, "x509")
 	require.Less(t, time.Since(begun), 2*time.Second, "what does not heal is told at once")
+}
+
+// rights are those that the package's doc says are needed.
+func rights(t *testing.T) []string {
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	m := regexp.MustCompile(`(?s)the keys PREFIX\* and: (.*?)\. An`).FindSubmatch(text)
+	require.NotNil(t, m)
+	var out []string
+	for _, w := range regexp.MustCompile(`[A-Z]+`).FindAll(m[1], -1) {
+		out = append(out, "+"+string(w))
+	}
+	require.Greater(t, len(out), 10)
+	return out
 }

@@ -59,13 +59,15 @@ func (p *peers) nodes() []cluster.Node {
 	return out
 }
 
-func (p *peers) byTag(tag uint16) (cluster.Node, bool) {
-	for _, n := range p.nodes() {
-		if n.Tag == tag {
-			return n, true
+func (p *peers) byTag(tag uint16) (n cluster.Node, ok bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, x := range p.byID {
+		if x.live && x.node.Tag == tag && (!ok || x.node.ID < n.ID) {
+			n, ok = x.node, true
 		}
 	}
-	return cluster.Node{}, false
+	return n, ok
 }
 
 func (p *peers) has(id string, incarnation uint64) bool {
@@ -140,7 +142,7 @@ func (p *peers) remove(x *peer) {
 	}
 }
 
-// headAt returns the node and the last number that it is known to have
+// headOf returns the node and the last number that it is known to have
 // published.
 func (p *peers) headOf(x *peer) (cluster.Node, uint64) {
 	p.mu.RLock()

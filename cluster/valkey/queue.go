@@ -13,14 +13,6 @@ const (
 	batchBytes   = 256 << 10
 )
 
-// item is a published entry that waits.
-type item struct {
-	data []byte
-	// skip counts the kept entries that were lost right before this one.
-	skip  uint64
-	class cluster.Class
-}
-
 // batch is what one stream entry carries: n messages that follow each other
 // without a loss between them, after skip lost ones.
 type batch struct {
@@ -38,11 +30,10 @@ type queue struct {
 	maxEntries int
 	maxBytes   int64
 
-	mu       sync.Mutex
-	ring     []item // a power of two long
-	head, n  int
+	mu sync.Mutex
+	deque
 	bytes    int64
-	sending  batch  // counted besides ring
+	sending  batch  // counted besides the deque
 	lost     uint64 // kept entries lost behind the last item
 	closed   bool
 	away     bool // fleeting entries are not taken
@@ -54,11 +45,9 @@ type queue struct {
 }
 
 func newQueue(entries int, bytes int64) *queue {
-	return &queue{maxEntries: entries, maxBytes: bytes, ring: make([]item, 64),
+	return &queue{maxEntries: entries, maxBytes: bytes,
 		dropped: map[string]uint64{}, ready: make(chan struct{}, 1)}
 }
-
-func (q *queue) at(i int) *item { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
 
 // add appends an entry, at the cost of the oldest ones when it does not fit.
 func (q *queue) add(c cluster.Class, data []byte) bool {
@@ -73,12 +62,8 @@ func (q *queue) add(c cluster.Class, data []byte) bool {
 		q.mu.Unlock()
 		return false
 	}
-	if q.n == len(q.ring) {
-		q.grow()
-	}
-	*q.at(q.n) = item{data: data, skip: q.lost, class: c}
+	q.push(item{data: data, skip: q.lost, class: c})
 	q.lost = 0
-	q.n++
 	q.bytes += int64(len(data))
 	for q.n > 1 && (q.n > q.maxEntries || q.bytes > q.maxBytes) {
 		q.dropOldest()
@@ -88,31 +73,17 @@ func (q *queue) add(c cluster.Class, data []byte) bool {
 	return true
 }
 
-func (q *queue) grow() {
-	ring := make([]item, 2*len(q.ring))
-	k := copy(ring, q.ring[q.head:])
-	copy(ring[k:], q.ring[:q.head])
-	q.ring, q.head = ring, 0
-}
-
-// shift removes the oldest item and returns it.
-func (q *queue) shift() item {
-	p := q.at(0)
-	it := *p
-	*p = item{}
-	q.head = (q.head + 1) & (len(q.ring) - 1)
-	q.n--
+// pop removes the oldest item and returns it.
+func (q *queue) pop() item {
+	it := q.shift()
 	q.bytes -= int64(len(it.data))
-	if q.n == 0 && len(q.ring) > 4096 {
-		q.ring, q.head = make([]item, 64), 0 // after an outage
-	}
 	return it
 }
 
 // dropOldest leaves a gap in the numbers for a kept entry, none for a fleeting
 // one, which nobody waits for.
 func (q *queue) dropOldest() {
-	it := q.shift()
+	it := q.pop()
 	gap := it.skip
 	q.dropped["spill"]++
 	if it.class == cluster.Kept {
@@ -149,10 +120,7 @@ func (q *queue) setAway(away bool) {
 		*q.at(kept) = it
 		kept++
 	}
-	for i := kept; i < q.n; i++ {
-		*q.at(i) = item{}
-	}
-	q.n = kept
+	q.keep(kept)
 	q.lost += gap
 }
 
@@ -183,7 +151,7 @@ func (q *queue) take() (batch, bool) {
 	}
 	b := batch{skip: q.at(0).skip, n: n, payload: make([]byte, 0, size)}
 	for range n {
-		it := q.shift()
+		it := q.pop()
 		b.bytes += int64(len(it.data))
 		b.payload = appendMessage(b.payload, it.data)
 	}
@@ -250,6 +218,6 @@ func (q *queue) abandon() int {
 	if left > 0 {
 		q.dropped["closed"] += uint64(left)
 	}
-	q.ring, q.head, q.n, q.bytes, q.sending = make([]item, 1), 0, 0, 0, batch{}
+	q.deque, q.bytes, q.sending = deque{}, 0, batch{}
 	return left
 }

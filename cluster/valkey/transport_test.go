@@ -88,7 +88,7 @@ func TestANodeThatLeavesIsSeenAtOnceAndInOrder(t *testing.T) {
 	require.Len(t, a.got["b"], 1000, "before its end")
 	require.Empty(t, a.Nodes())
 	// Its id is free at once.
-	b = open(t, quick(s.URL(), "b"))
+	open(t, quick(s.URL(), "b"))
 	a.knows("b")
 	require.Len(t, a.lost, 1)
 }
