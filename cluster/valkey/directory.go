@@ -271,7 +271,7 @@ func (d *directory) fence(key, why string, ttl time.Duration) error {
 // tail returns the last id of a stream that a message may have, if the stream
 // exists; a fence does not count.
 func (d *directory) tail(key string) (id streamID, found bool, err error) {
-	return d.top(key, belowFence)
+	return d.top(key, highestMessage)
 }
 
 // top returns the highest id of a stream up to one.

@@ -28,8 +28,8 @@ const (
 	epoch      = 1
 	fenceEpoch = math.MaxUint64 - 1
 	fenceID    = "18446744073709551614-1"
-	// belowFence is the highest id that a message may have.
-	belowFence = "18446744073709551613-18446744073709551615"
+	// highestMessage is the highest id that a message may have.
+	highestMessage = "1-18446744073709551615"
 )
 
 // streamID is the id of an entry.

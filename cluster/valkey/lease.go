@@ -12,7 +12,7 @@ import (
 // then takes the lease as a live node.
 func (t *Transport) enter() error {
 	// The tail first: news that come during the next steps are not missed.
-	tail, _, err := t.dir.tail(t.emitKey())
+	tail, _, err := t.dir.top(t.emitKey(), "+")
 	if err != nil {
 		return err
 	}

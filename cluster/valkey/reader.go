@@ -3,7 +3,6 @@ package valkey
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,14 +220,11 @@ func (r *reader) once(sources []*source, count int) (size int, err error) {
 		return 0, err
 	}
 	for i, s := range sources {
-		if s.over() {
-			continue
-		}
 		entries := res[s.key]
 		if len(entries) == 0 {
 			// What the node had added by its last renewal is not there any
 			// more, and nothing behind it.
-			if s.peer != nil && s.pos.seq < heads[i] {
+			if s.peer != nil && s.pos.seq < heads[i] && !s.over() {
 				r.deliver.Lock()
 				r.gap(s, heads[i])
 				r.deliver.Unlock()
@@ -236,6 +232,9 @@ func (r *reader) once(sources []*source, count int) (size int, err error) {
 			continue
 		}
 		for _, e := range entries {
+			if s.over() {
+				break
+			}
 			n, err := r.take(s, e)
 			if err != nil {
 				r.t.log.Error("cluster: entry not understood", "stream", s.key, "id", e.ID, "err", err)
@@ -270,12 +269,10 @@ func (r *reader) take(s *source, e vk.XRangeEntry) (size int, err error) {
 		s.stamp.Store(id.ms)
 		return len(payload), r.takeLoose(e, payload)
 	}
-	if why, ok := e.FieldValues[fieldFence]; ok {
-		r.fence(s, why == fenceLeft)
+	if id.ms != epoch {
+		// Whatever it says, Valkey takes no message behind it.
+		r.fence(s, e.FieldValues[fieldFence] == fenceLeft)
 		return 0, nil
-	}
-	if id.ms != epoch || id.seq <= s.pos.seq {
-		return 0, fmt.Errorf("the id is not above %v", s.pos)
 	}
 	list, err := messages(payload)
 	if err != nil {
@@ -283,11 +280,11 @@ func (r *reader) take(s *source, e vk.XRangeEntry) (size int, err error) {
 		return len(payload), err
 	}
 	node, _ := r.t.peers.headOf(s.peer)
-	before := id.seq - uint64(len(list))
 	if uint64(len(list)) > id.seq {
 		r.gap(s, id.seq)
 		return len(payload), errBatch
 	}
+	before := id.seq - uint64(len(list))
 	if before > s.pos.seq {
 		r.gap(s, before)
 	}

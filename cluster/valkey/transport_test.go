@@ -2,6 +2,7 @@ package valkey
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -156,6 +157,80 @@ func TestEmitterReachesEveryNode(t *testing.T) {
 	for _, x := range []*node{a, b} {
 		x.until("emits", func() bool { return len(x.got[""]) == 50 })
 	}
+	c := open(t, quick(s.URL(), "c"))
+	require.NoError(t, e.Publish(entry(50)))
+	c.until("what comes from now on", func() bool { return len(c.got[""]) == 1 })
+	require.Equal(t, uint64(50), c.got[""][0])
 	require.NoError(t, e.Close())
 	require.ErrorIs(t, e.Publish(entry(1)), cluster.ErrClosed)
+}
+
+// raw is an entry with messages as a publisher makes it.
+func raw(nums ...uint64) string {
+	var b []byte
+	for _, n := range nums {
+		b = appendMessage(b, entry(n))
+	}
+	return string(b)
+}
+
+func TestReadersGoByTheNumbers(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b"))
+	a.knows("b")
+	a.publish(10)
+	require.Zero(t, b.accounts(a))
+	first := a.Self()
+	stream := a.streamKey("a", first.Incarnation)
+	s.Do("XADD", stream, "1-12", "m", raw(8, 9, 10, 11, 12))
+	b.until("the new ones of it", func() bool { return len(b.got["a"]) == 12 })
+	require.Equal(t, uint64(3), b.Status().Duplicates)
+	s.Do("XADD", stream, "1-20", "m", raw(20))
+	b.until("the gap", func() bool { return b.missed["a"] == 7 && len(b.got["a"]) == 13 })
+	for i, bad := range []string{"", "\x05", raw(1) + "\xff"} {
+		s.Do("XADD", stream, "1-"+strconv.Itoa(21+i), "m", bad)
+		b.until("not understood is missed", func() bool { return b.missed["a"] == 8+uint64(i) })
+	}
+	// Somebody ends the stream: the node goes on in another one.
+	s.Do("XADD", stream, "5-1", "m", raw(1))
+	a.next = 30
+	a.publish(5)
+	b.until("the new incarnation", func() bool { return len(b.got["a"]) == 18 })
+	require.Len(t, b.lost, 1)
+	require.Equal(t, first.Incarnation, b.lost[0].Incarnation)
+	require.Equal(t, uint64(1), a.Status().Incarnations)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ordered("a")
+}
+
+func TestStatusTells(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	opt := quick(s.URL(), "a")
+	opt.Addr, opt.MaxEntry = "127.0.0.1:8001", 64
+	begun := time.Now()
+	a, b := open(t, opt), open(t, quick(s.URL(), "b"))
+	a.knows("b")
+	a.publish(3)
+	require.False(t, a.Publish(cluster.Kept, make([]byte, 65)))
+	require.Zero(t, b.accounts(a))
+	b.mu.Lock()
+	b.sockets["/chat"] = 7
+	b.mu.Unlock()
+	eventually(t, "the sockets of b", func() bool { return len(a.Status().Nodes[0].Sockets) == 2 })
+	st := a.Status()
+	require.Equal(t, "a", st.Self.ID)
+	require.Equal(t, "127.0.0.1:8001", st.Self.Addr)
+	require.Equal(t, "127.0.0.1:8001", b.Status().Nodes[0].Addr)
+	require.Equal(t, map[string]int{"/": 3, "/chat": 7}, st.Nodes[0].Sockets)
+	require.WithinRange(t, st.Nodes[0].Seen, begun, time.Now())
+	require.Zero(t, st.Nodes[0].Lag)
+	require.Equal(t, "valkey", st.Broker)
+	require.WithinRange(t, st.Since, begun, time.Now())
+	require.Equal(t, uint64(3), st.Published)
+	require.Equal(t, uint64(24), st.PublishedBytes)
+	require.Equal(t, map[string]uint64{"large": 1}, st.Dropped)
+	require.Equal(t, uint64(24), b.Status().ReceivedBytes)
 }

@@ -76,7 +76,7 @@ func (w *writer) move(incarnation uint64) {
 // send returns false when everything ends.
 func (w *writer) send(b batch) bool {
 	var back backoff
-	tried := false // under this incarnation
+	tried := false // under this incarnation, and it may have arrived
 	for {
 		if w.t.stopped() {
 			return false
@@ -135,8 +135,8 @@ func (w *writer) step(b batch, tried *bool) error {
 	if refused(err) {
 		err = w.refusal(key, last, *tried)
 	}
-	*tried = true
 	if err != nil {
+		*tried = *tried || !answered(err)
 		return err
 	}
 	w.mu.Lock()
@@ -164,7 +164,7 @@ func (w *writer) settle(stream string, last uint64) (there bool, err error) {
 }
 
 // refusal is why Valkey did not take an id: an earlier try did arrive, or the
-// stream has ended.
+// stream has ended, or somebody else has written to it, which ends it as well.
 func (w *writer) refusal(stream string, last uint64, tried bool) error {
 	top, found, err := w.t.dir.top(stream, "+")
 	if err != nil {
@@ -172,6 +172,9 @@ func (w *writer) refusal(stream string, last uint64, tried bool) error {
 	}
 	if found && top.ms < fenceEpoch && tried && !top.less(messageID(last)) {
 		return nil
+	}
+	if _, err := w.t.dir.lose(w.t.opt.NodeID, w.incarnation, true); err != nil {
+		return err
 	}
 	w.t.kick()
 	return errFenced
