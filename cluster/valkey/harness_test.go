@@ -24,8 +24,9 @@ func quick(url, id string) Options {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{
 			Level: slog.LevelDebug})).With("node", id)
 	}
-	return Options{URL: url, NodeID: id, Lease: time.Second, Timeout: 300 * time.Millisecond,
-		Logger: log}
+	return Options{URL: url, NodeID: id, Lease: 1500 * time.Millisecond,
+		Timeout: 450 * time.Millisecond,
+		Logger:  log}
 }
 
 // node is a transport with a receiver that keeps the history.

@@ -89,7 +89,7 @@ func TestSchemesPasswordsAndDatabases(t *testing.T) {
 	require.NotContains(t, err.Error(), "wrong@")
 	_, err = Open(t.Context(), quick("valkeys://node:pass%3Aword@127.0.0.1:"+tlsPort, "x"))
 	require.ErrorContains(t, err, "x509")
-	require.Less(t, time.Since(begun), 2*time.Second, "what does not heal is told at once")
+	require.Less(t, time.Since(begun), connectPatience, "what does not heal is told at once")
 }
 
 // rights are those that the package's doc says are needed.

@@ -115,7 +115,7 @@ func TestFrozenProcessThawed(t *testing.T) {
 	require.Equal(t, "started", lines.Text())
 	a.knows("child")
 
-	const freezes = 3
+	const freezes = 2
 	for i := range freezes {
 		had := 0
 		a.until("entries", func() bool {

@@ -4,5 +4,6 @@ package valkey
 
 import "time"
 
-// outage is how long brokers are away: two leases of the tests.
+// outage is how long brokers are away: longer than a lease of the
+// tests.
 const outage = 2 * time.Second

@@ -83,7 +83,7 @@ func TestANodeThatLeavesIsSeenAtOnceAndInOrder(t *testing.T) {
 	b.publish(1000)
 	require.NoError(t, b.Close(t.Context()))
 	require.False(t, b.Publish(cluster.Kept, entry(1)))
-	a.within(900*time.Millisecond, "b left", func() bool { return len(a.lost) == 1 })
+	a.within(time.Second, "b left", func() bool { return len(a.lost) == 1 })
 	require.True(t, a.lost[0].left)
 	require.Equal(t, b.Self().Incarnation, a.lost[0].Incarnation)
 	require.Len(t, a.got["b"], 1000, "before its end")
@@ -141,7 +141,7 @@ func TestTwoProcessesWithOneID(t *testing.T) {
 	a.crash()
 	begun := time.Now()
 	b := open(t, quick(s.URL(), "a"))
-	require.Less(t, time.Since(begun), 2*time.Second)
+	require.Less(t, time.Since(begun), 10*time.Second)
 	require.Equal(t, a.Self().Tag, b.Self().Tag)
 }
 
