@@ -19,6 +19,7 @@ const (
 	partWrite = "write"
 	partLease = "lease"
 	partRead  = "read"
+	partLook  = "look"
 )
 
 // health knows whether the broker answers.

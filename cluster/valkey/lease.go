@@ -40,14 +40,13 @@ func (t *Transport) meet(r *record, now int64) (*peer, error) {
 	x := &peer{node: r.node(), head: r.info.Head, expires: r.expires, seen: time.Now()}
 	stream := t.streamKey(r.id, r.incarnation)
 	pos := messageID(0)
-	if r.since <= t.started {
-		tail, found, err := t.dir.tail(stream)
+	if r.since < t.started {
+		tail, _, err := t.dir.tail(stream)
 		if err != nil {
 			return nil, err
 		}
-		if pos = messageID(r.info.Head); found {
-			pos = tail
-		}
+		// The stream may have expired, or the broker may have lost its end.
+		pos = messageID(max(r.info.Head, tail.seq))
 	}
 	x.src = newSource(stream, pos, x)
 	t.peers.set(x)
@@ -85,6 +84,9 @@ func (t *Transport) lessee() {
 // pause waits until the next renewal is due, or a kick; false: all ends.
 func (t *Transport) pause() bool {
 	third := t.opt.Lease / 3
+	if t.unsure {
+		third = min(third, maxWait)
+	}
 	timer := time.NewTimer(third - rand.N(third/10+1))
 	defer timer.Stop()
 	select {
@@ -139,7 +141,11 @@ func (t *Transport) renew() error {
 		t.since = now
 	}
 	t.reader.trimMail()
-	return t.look(records, now)
+	// What cannot be found out about another node is no trouble with the lease.
+	err = t.look(records, now)
+	t.health.report(partLook, err)
+	t.unsure = err != nil
+	return nil
 }
 
 // reincarnate goes on as a new incarnation: the others have seen the old one
@@ -215,12 +221,15 @@ func (t *Transport) lookAt(r *record, now int64) error {
 			return t.dir.forget(r)
 		}
 		return nil
+	case x.node.Incarnation != r.incarnation && t.peers.isLost(r.id, r.incarnation):
+		// A broker that was restarted with an old state; it will be renewed.
+		return t.lapsed(x, true)
 	case x.node.Incarnation != r.incarnation:
 		// A process has the id only when the one before it is over.
 		return t.finish(x)
 	case r.state == stateLost:
 		return t.finish(x)
-	case r.state == stateHeld:
+	case r.state == stateHeld && r.expires > now:
 		return nil
 	}
 	if x == nil {

@@ -42,6 +42,7 @@ type Transport struct {
 	started int64         // when Start looked first
 	touched time.Time     // since when the broker answers without a break
 	renewed time.Time     // the last time, by the wall's clock
+	unsure  bool          // something could not be found out about another node
 	kicked  chan struct{} // look now
 
 	mu   sync.RWMutex
