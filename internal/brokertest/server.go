@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,8 +32,9 @@ type Server struct {
 	dir  string
 	args []string
 
-	mu  sync.Mutex
-	cmd *exec.Cmd
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	gone chan struct{} // closed when cmd has ended
 }
 
 // Start starts a server on a free port of 127.0.0.1, which ends with the test;
@@ -167,19 +169,26 @@ func (s *Server) run() error {
 	args := append([]string{"--bind", "127.0.0.1", "--port", s.Port(), "--dir", s.dir,
 		"--logfile", "log", "--save", "", "--daemonize", "no"}, s.args...)
 	cmd := exec.Command(program, args...)
-	// The server must not outlive a test that is killed.
+	// The server must not outlive a test that is killed. The kernel watches the
+	// thread that started it: it stays.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	started, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+		close(gone)
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.cmd = cmd
+	s.cmd, s.gone = cmd, gone
 	s.mu.Unlock()
-	gone := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(gone)
-	}()
 	deadline := time.After(10 * time.Second)
 	for {
 		if line, err := s.do("PING"); err == nil && line == "PONG" {
@@ -206,7 +215,7 @@ func (s *Server) signal(sig syscall.Signal) {
 
 func (s *Server) end(sig syscall.Signal) {
 	s.mu.Lock()
-	cmd := s.cmd
+	cmd, gone := s.cmd, s.gone
 	s.cmd = nil
 	s.mu.Unlock()
 	if cmd == nil {
@@ -214,13 +223,7 @@ func (s *Server) end(sig syscall.Signal) {
 	}
 	cmd.Process.Signal(sig)
 	cmd.Process.Signal(syscall.SIGCONT) // should it be frozen
-	for {
-		// Wait runs elsewhere; a signal to a process that was waited for fails.
-		if err := cmd.Process.Signal(syscall.Signal(0)); err != nil {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+	<-gone
 }
 
 func freePort(t testing.TB) int {
