@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Kind says what an entry asks a node to do with its own sockets.
@@ -31,8 +32,12 @@ const (
 	// Answer is a part of the answer to Request; Body depends on what was
 	// asked. Last marks the last one of a node.
 	Answer Kind = 10
+	// NamedLike tells the node named in Names that somebody is in a room whose
+	// name looks like the id of one of its sockets: what it emits to an id may
+	// have receivers elsewhere.
+	NamedLike Kind = 11
 
-	lastKind = Answer
+	lastKind = NamedLike
 )
 
 // Flags of an entry.
@@ -61,10 +66,13 @@ type Op struct {
 	// Rooms, of the whole namespace if there are none, minus those of Except.
 	// The id of a socket is its room.
 	Rooms, Except []string
-	// Names are the rooms to join, leave or close.
+	// Names are the rooms to join, leave or close. Of a question they are the
+	// IDs of the nodes that are asked, none: all.
 	Names []string
 	// Request numbers a question within the incarnation that asks, 0: none.
+	// Wait is for how many milliseconds it waits for answers, 0: not known.
 	Request uint64
+	Wait    uint32
 	// Body is opaque here. Of Emit it is a packet as it goes to clients: one
 	// unmasked WebSocket text frame (RFC 6455, section 5.2) with the Engine.IO
 	// type 4 and the JSON packet of Socket.IO protocol 5, then a binary frame
@@ -87,6 +95,7 @@ var ErrEntry = errors.New("cluster: not an entry")
 func (o *Op) Append(dst []byte) []byte {
 	dst = append(dst, opVersion, byte(o.Kind), byte(o.Flags))
 	dst = binary.AppendUvarint(dst, o.Request)
+	dst = binary.AppendUvarint(dst, uint64(o.Wait))
 	dst = appendString(dst, o.NS)
 	dst = appendList(dst, o.Rooms)
 	dst = appendList(dst, o.Except)
@@ -96,7 +105,7 @@ func (o *Op) Append(dst []byte) []byte {
 
 // Size bounds the length of the entry, so that Append needs one allocation.
 func (o *Op) Size() int {
-	n := 3 + 5*binary.MaxVarintLen64 + len(o.NS) + len(o.Body)
+	n := 3 + 6*binary.MaxVarintLen64 + len(o.NS) + len(o.Body)
 	for _, list := range [][]string{o.Rooms, o.Except, o.Names} {
 		for _, s := range list {
 			n += binary.MaxVarintLen32 + len(s)
@@ -131,6 +140,8 @@ func Parse(b []byte) (Op, error) {
 	}
 	r := reader{b: b[3:]}
 	o.Request = r.number()
+	wait := r.number()
+	o.Wait = uint32(min(wait, math.MaxUint32))
 	o.NS = r.text()
 	o.Rooms = r.list()
 	o.Except = r.list()

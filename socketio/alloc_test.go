@@ -28,7 +28,7 @@ func TestAllocations(t *testing.T) {
 		drain(t, s)
 	}
 	soon(t, "joined", func() bool { return s.Stats().Sockets["/"] == 30 })
-	sockets, err := s.FetchSockets(context.Background())
+	sockets, err := s.LocalSockets(context.Background())
 	require.NoError(t, err)
 	k := sockets[0]
 	soon(t, "ready", func() bool { return k.is(stRan) })

@@ -2,15 +2,18 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/netpoll"
 )
 
-// Answer is one socket's acknowledgement of a broadcast.
+// Answer is one socket's acknowledgement of a broadcast, or one node's of a
+// server's event.
 type Answer struct {
-	// From is the id of the socket.
+	// From is the id of the socket, or that of the node.
 	From string
 	Ack
 }
@@ -34,7 +37,17 @@ type ask struct {
 	list  []Answer
 	over  bool
 	done  chan struct{}
+
+	changed func() // nil, or called with mu held
+
+	// What other nodes answer, for at most wait.
+	q    *question
+	only *cluster.Node
+	wait time.Duration
 }
+
+// publish asks the other nodes.
+func (a *ask) publish(m *mesh, op *cluster.Op) { a.q = m.ask(op, a.only, a.wait) }
 
 // loopAsk is one loop's share of an ask. Loop only.
 type loopAsk struct {
@@ -93,18 +106,24 @@ func (a *ask) check() {
 		a.over = true
 		close(a.done)
 	}
+	if a.changed != nil {
+		a.changed()
+	}
 }
 
 // EmitWithAck emits an event to the receivers and waits for all their
 // acknowledgements, which come in no order. When the timeout (see Timeout) or
 // ctx ends first, it returns those that came with ErrTimeout or ctx's error;
-// when receivers left without an answer, with ErrDisconnected. A wait without
-// any bound ends after 10 s. It fails with ErrOnLoop from an Inline handler.
+// when receivers left without an answer, with ErrDisconnected. When another
+// node has not told of all its receivers, be it because one of them was silent,
+// the error is a *PartialError around one of those or ErrNodeLost. A wait
+// without any bound ends after 10 s. It fails with ErrOnLoop from an Inline
+// handler.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Answer, error) {
 	if b.ns.srv.onLoop() != nil {
 		return nil, ErrOnLoop
 	}
-	a, err := b.ask(event, args)
+	a, err := b.ask(ctx, event, args)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +132,7 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 
 // EmitFunc is EmitWithAck without waiting: f is called on a worker.
 func (b Broadcast) EmitFunc(f func([]Answer, error), event string, args ...any) error {
-	a, err := b.ask(event, args)
+	a, err := b.ask(context.Background(), event, args)
 	if err != nil {
 		return err
 	}
@@ -126,7 +145,7 @@ func (b Broadcast) EmitFunc(f func([]Answer, error), event string, args ...any) 
 }
 
 // ask emits the event with an acknowledgement id.
-func (b Broadcast) ask(event string, args []any) (*ask, error) {
+func (b Broadcast) ask(ctx context.Context, event string, args []any) (*ask, error) {
 	srv := b.ns.srv
 	if b.ns.match != nil {
 		return nil, ErrParent
@@ -135,7 +154,14 @@ func (b Broadcast) ask(event string, args []any) (*ask, error) {
 		return nil, ErrNotStarted
 	}
 	a := &ask{key: askKey{b.ns, b.ns.nextAck()}, done: make(chan struct{}),
-		parts: len(srv.loops)}
+		parts: len(srv.loops), wait: bound(ctx, b.timeout, defaultAskTimeout)}
+	if srv.mesh != nil {
+		if here, _ := b.reach(); !here {
+			a.only = b.only(false)
+			a.parts = 0
+			a.check()
+		}
+	}
 	b.flags &^= volatileFlag // a dropped question has no answer
 	return a, b.emit(a, event, args)
 }
@@ -143,20 +169,13 @@ func (b Broadcast) ask(event string, args []any) (*ask, error) {
 // await waits for the answers and takes the ask out of the loops' tables.
 func (b Broadcast) await(ctx context.Context, a *ask) ([]Answer, error) {
 	srv := b.ns.srv
-	timeout := b.timeout
-	if _, bounded := ctx.Deadline(); timeout <= 0 && !bounded {
-		timeout = defaultAskTimeout
-	}
-	var late <-chan time.Time
-	if timeout > 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		late = t.C
-	}
+	end := time.Now().Add(a.wait)
+	t := time.NewTimer(a.wait)
+	defer t.Stop()
 	var err error
 	select {
 	case <-a.done:
-	case <-late:
+	case <-t.C:
 		err = ErrTimeout
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -167,12 +186,24 @@ func (b Broadcast) await(ctx context.Context, a *ask) ([]Answer, error) {
 		srv.loops[i].Load().Post((*askOver)(a))
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.over = true
-	if err == nil && a.gone > 0 {
+	list, gone := a.list, a.gone
+	a.mu.Unlock()
+	if a.q != nil {
+		parts, partial := srv.mesh.wait(ctx, a.q, time.Until(end))
+		more, left, bad := answers(parts)
+		list, gone = append(list, more...), gone+left
+		if bad != nil && partial == nil {
+			partial = bad
+		}
+		if partial != nil && (err == nil || errors.Is(partial, err)) {
+			err = partial
+		}
+	}
+	if err == nil && gone > 0 {
 		err = ErrDisconnected
 	}
-	return a.list, err
+	return list, err
 }
 
 // askOver takes an ask out of a loop's table.

@@ -19,7 +19,7 @@ func members(b *testing.B, s *Server, n int) []*Socket {
 		drain(b, s)
 	}
 	soon(b, "joined", func() bool { return s.Stats().Sockets["/"] == n })
-	list, err := s.FetchSockets(context.Background())
+	list, err := s.LocalSockets(context.Background())
 	require.NoError(b, err)
 	return list
 }

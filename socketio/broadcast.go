@@ -71,8 +71,11 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
-// Local restricts the broadcast to this server. There are no others yet.
-func (b Broadcast) Local() Broadcast { return b }
+// Local restricts the broadcast to this server.
+func (b Broadcast) Local() Broadcast {
+	b.flags |= localFlag
+	return b
+}
 
 // Compress is Socket.Compress.
 func (b Broadcast) Compress(on bool) Broadcast {
@@ -110,6 +113,10 @@ func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 		id = int64(a.key.id)
 	}
 	srv := b.ns.srv
+	here, elsewhere := true, false
+	if srv.mesh != nil {
+		here, elsewhere = b.reach()
+	}
 	r := srv.recovery
 	keep := r != nil && a == nil && b.flags&volatileFlag == 0
 	if keep {
@@ -128,18 +135,28 @@ func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 	if b.flags&plainFlag != 0 {
 		f.SetPlain()
 	}
-	if keep {
+	if elsewhere {
+		srv.mesh.emit(&b, a, wire, keep)
+	}
+	switch {
+	case !here:
+	case keep:
 		r.post(f)
-		return nil
+	case a != nil:
+		srv.postAll(f)
+	default:
+		srv.postTo(&b, f)
 	}
-	if a == nil {
-		if lp := b.home(); lp != nil {
-			lp.Post(f)
-			return nil
-		}
-	}
-	srv.postAll(f)
 	return nil
+}
+
+// postTo posts a broadcast to the loops that can have receivers.
+func (s *Server) postTo(b *Broadcast, f *fanout) {
+	if lp := b.home(); lp != nil {
+		lp.Post(f)
+		return
+	}
+	s.postAll(f)
 }
 
 // home returns the only loop that can have a receiver: the one that the id of
@@ -157,13 +174,17 @@ func (b *Broadcast) home() *loop {
 	return srv.loops[id.Loop].Load()
 }
 
-// noteRoom remembers that a room looks like the id of a socket of this server:
-// such rooms have members on any loop.
+// noteRoom remembers that a room looks like the id of a socket: such rooms have
+// members on any loop, and on any node.
 func (s *Server) noteRoom(room string) {
-	if len(room) != engine.IDLen || s.idRooms.Load() {
+	if len(room) != engine.IDLen || s.mesh == nil && s.idRooms.Load() {
 		return
 	}
-	if id, ok := engine.ParseID(room); ok && id.Node == s.opt.NodeTag {
+	switch id, ok := engine.ParseID(room); {
+	case !ok:
+	case id.Node == s.opt.NodeTag:
 		s.idRooms.Store(true)
+	case s.mesh != nil:
+		s.mesh.note(&id)
 	}
 }

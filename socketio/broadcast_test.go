@@ -31,7 +31,7 @@ func crowd(t testing.TB, s *Server, n int) ([]*peer, []*Socket) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	byID := make(map[string]*Socket)
-	list, err := s.FetchSockets(ctx)
+	list, err := s.LocalSockets(ctx)
 	require.NoError(t, err)
 	for _, k := range list {
 		byID[k.ID()] = k

@@ -2,8 +2,10 @@ package socketio
 
 import (
 	"context"
+	"encoding/binary"
 	"iter"
 
+	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/netpoll"
 )
 
@@ -37,9 +39,22 @@ func (n *Namespace) Socket(id string) (*Socket, error) {
 	return s, nil
 }
 
-// RoomsOf returns the rooms of a socket, its own id first. Errors are those of
-// Socket.
+// RoomsOf returns the rooms of a socket on any node, its own id first. Errors
+// are those of Socket, and a *PartialError if another node does not answer
+// within 5 s.
 func (n *Namespace) RoomsOf(id string) ([]string, error) {
+	if n.elsewhere(id) {
+		list, err := n.To(id).FetchSockets(context.Background())
+		for _, s := range list {
+			if s.ID() == id {
+				return s.Rooms(), nil
+			}
+		}
+		if err == nil {
+			err = ErrNoSocket
+		}
+		return nil, err
+	}
 	s, err := n.Socket(id)
 	if err != nil {
 		return nil, err
@@ -47,9 +62,19 @@ func (n *Namespace) RoomsOf(id string) ([]string, error) {
 	return s.Rooms(), nil
 }
 
-// Disconnect is Socket.Disconnect by id; an unknown one is ignored. It does not
-// wait.
+// elsewhere tells whether an id names another live node.
+func (n *Namespace) elsewhere(id string) bool {
+	_, ok := n.srv.mesh.owner(id)
+	return ok
+}
+
+// Disconnect is Socket.Disconnect by id, on whichever node; an unknown one is
+// ignored. It does not wait.
 func (n *Namespace) Disconnect(id string, closeConnection bool) {
+	if n.elsewhere(id) {
+		n.To(id).DisconnectSockets(closeConnection)
+		return
+	}
 	if lp := n.srv.home(id); lp != nil {
 		lp.Post(&dismissalByID{ns: n, id: id, all: closeConnection})
 	}
@@ -69,12 +94,16 @@ func (d *dismissalByID) Run(l *netpoll.Loop) bool {
 	return false
 }
 
-// Call emits an event to the socket of an id and waits for its acknowledgement:
-// until ctx ends, at most 60 s if it has no deadline. Errors are those of
-// Socket and of Socket.EmitWithAck, and ErrTimeout.
+// Call emits an event to the socket of an id, on whichever node, and waits for
+// its acknowledgement: until ctx ends, at most 60 s if it has no deadline.
+// Errors are those of Socket and of Socket.EmitWithAck, and ErrTimeout; in a
+// cluster there may be a *PartialError around them.
 func (n *Namespace) Call(ctx context.Context, id, event string, args ...any) (*Ack, error) {
 	if n.srv.onLoop() != nil {
 		return nil, ErrOnLoop
+	}
+	if n.elsewhere(id) {
+		return n.callElsewhere(ctx, id, event, args)
 	}
 	s, err := n.Socket(id)
 	if err != nil {
@@ -87,21 +116,80 @@ func (n *Namespace) Call(ctx context.Context, id, event string, args ...any) (*A
 	return e.EmitWithAck(ctx, event, args...)
 }
 
-// Rooms returns the rooms of the namespace on this server and how many members
-// each has, the rooms of the sockets' own ids apart. The loops are asked at the
+// callElsewhere is Call for a socket of another node.
+func (n *Namespace) callElsewhere(ctx context.Context, id, event string, args []any) (*Ack, error) {
+	b := n.To(id)
+	if _, bounded := ctx.Deadline(); !bounded {
+		b = b.Timeout(defaultCallTimeout)
+	}
+	list, err := b.EmitWithAck(ctx, event, args...)
+	for i := range list {
+		if list[i].From == id {
+			return &list[i].Ack, nil
+		}
+	}
+	if err == nil {
+		err = ErrNoSocket
+	}
+	return nil, err
+}
+
+// Rooms returns the rooms of the namespace and how many members each has on all
+// nodes, the rooms of the sockets' own ids apart. The loops are asked at the
 // same time and go through their rooms in slices: what changes meanwhile may be
-// counted as it was or as it is. It fails with ErrOnLoop from an Inline
-// handler, with ErrParent for a parent.
+// counted as it was or as it is. Other nodes answer within the time of ctx, or
+// else 5 s, with at most 10,000 rooms; if some do not, what is known comes with
+// a *PartialError. It fails with ErrOnLoop from an Inline handler, with
+// ErrParent for a parent.
 func (n *Namespace) Rooms(ctx context.Context) (map[string]int, error) {
-	if n.match != nil {
-		return nil, ErrParent
+	if err := n.collects(); err != nil {
+		return nil, err
 	}
-	if n.srv.onLoop() != nil {
-		return nil, ErrOnLoop
+	b := n.All()
+	q, wait := b.query(ctx, cluster.Rooms)
+	sum, err := n.localRooms(ctx)
+	if q == nil {
+		return sum, err
 	}
-	if !n.srv.running() {
-		return nil, ErrNotStarted
+	parts, partial := n.srv.mesh.wait(ctx, q, wait)
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range parts {
+		r := records{b: p.records}
+		for range p.n {
+			name, members := string(r.bytes()), r.number()
+			if !r.bad && members < 1<<40 {
+				sum[name] += int(members)
+			}
+		}
+	}
+	return sum, partial
+}
+
+// rooms answers a Rooms, on a worker.
+func (r *reply) rooms(n *Namespace) {
+	ctx, cancel := context.WithTimeout(context.Background(), defaultQuestionTimeout)
+	defer cancel()
+	sum, err := n.localRooms(ctx)
+	if err != nil {
+		return // whoever asked does not wait any longer
+	}
+	r.announce(min(len(sum), maxAnswers+1))
+	left := maxAnswers + 1
+	for name, members := range sum {
+		if left--; left < 0 {
+			break
+		}
+		r.add(func(dst []byte) []byte {
+			return binary.AppendUvarint(appendBytes(dst, name), uint64(members))
+		})
+	}
+	r.flush(cluster.Last)
+}
+
+// localRooms is Rooms for this server.
+func (n *Namespace) localRooms(ctx context.Context) (map[string]int, error) {
 	parts := make([]*roomCount, len(n.srv.loops))
 	for i := range parts {
 		parts[i] = &roomCount{ctx: ctx, ns: n, done: make(chan struct{}),
@@ -161,14 +249,14 @@ func (r *roomCount) end() {
 // AllSockets returns the ids of the sockets that FetchSockets would return.
 func (b Broadcast) AllSockets(ctx context.Context) ([]string, error) {
 	list, err := b.FetchSockets(ctx)
-	if err != nil {
+	if err != nil && list == nil {
 		return nil, err
 	}
 	ids := make([]string, len(list))
 	for i, s := range list {
 		ids[i] = s.ID()
 	}
-	return ids, nil
+	return ids, err
 }
 
 // AllSockets returns the ids of the namespace's sockets; see FetchSockets.

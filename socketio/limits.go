@@ -44,6 +44,10 @@ const (
 	// maxRoomEvents bounds what waits for the room hooks of one namespace.
 	maxRoomEvents = 1 << 18
 
+	// maxServerEvents bounds what waits for the OnServerSide handlers of one
+	// namespace.
+	maxServerEvents = 10_000
+
 	// maxRefusalNotes bounds what waits for the OnConnectionError hooks; each
 	// has a copy of a request head.
 	maxRefusalNotes = 1_024

@@ -52,8 +52,8 @@ func (n *Namespace) Name() string { return n.name }
 // Server returns the server the namespace is part of.
 func (n *Namespace) Server() *Server { return n.srv }
 
-// Len returns the number of connected sockets, a moment old; of a parent, those
-// of its children.
+// Len returns the number of connected sockets on this server, a moment old; of
+// a parent, those of its children. For all nodes, see Count.
 func (n *Namespace) Len() int {
 	if n.match == nil {
 		return int(n.sockets.Load())

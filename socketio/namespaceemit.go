@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"time"
+
+	"github.com/throng-server/throng/cluster"
 )
 
 // All returns a broadcast to the whole namespace.
@@ -37,10 +39,21 @@ func (n *Namespace) Local() Broadcast { return n.All().Local() }
 // Timeout returns a broadcast whose acknowledgements must come within d.
 func (n *Namespace) Timeout(d time.Duration) Broadcast { return n.All().Timeout(d) }
 
-// FetchSockets returns the sockets of the namespace.
-func (n *Namespace) FetchSockets(ctx context.Context) ([]*Socket, error) {
+// FetchSockets returns the sockets of the namespace on all nodes; see
+// Broadcast.FetchSockets.
+func (n *Namespace) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	return n.All().FetchSockets(ctx)
 }
+
+// LocalSockets returns the sockets of the namespace on this server; see
+// Broadcast.LocalSockets.
+func (n *Namespace) LocalSockets(ctx context.Context) ([]*Socket, error) {
+	return n.All().LocalSockets(ctx)
+}
+
+// Count returns how many sockets the namespace has on all nodes; see
+// Broadcast.Count. Len is the number on this server.
+func (n *Namespace) Count(ctx context.Context) (int, error) { return n.All().Count(ctx) }
 
 // SocketsJoin makes all sockets join rooms.
 func (n *Namespace) SocketsJoin(rooms ...string) { n.All().SocketsJoin(rooms...) }
@@ -55,5 +68,6 @@ func (n *Namespace) DisconnectSockets(closeConnection bool) {
 
 // CloseRoom makes everybody leave a room; the sockets stay connected.
 func (n *Namespace) CloseRoom(room string) {
+	n.All().tell(cluster.CloseRoom, 0, []string{room})
 	n.All().each(func(b Broadcast) { n.srv.postAll(&closeRoom{ns: b.ns, room: room}) })
 }

@@ -36,6 +36,10 @@ type Options struct {
 	// Cluster joins the server to others. Default: it is alone.
 	Cluster cluster.Transport
 
+	// Cluster joins the server to others; it is theirs in place of NodeTag that
+	// ids have. The server starts it and closes it. Default: alone.
+	Cluster cluster.Transport
+
 	// PingInterval and PingTimeout are the heartbeat. Default 25 s and 20 s.
 	PingInterval time.Duration
 	PingTimeout  time.Duration
@@ -239,6 +243,10 @@ func (o *Options) validate() error {
 		if f.v < 1 || f.v > f.max {
 			return bad(f.name, "%d is not between 1 and %d", f.v, f.max)
 		}
+	}
+	if o.Cluster != nil && o.NodeTag != 0 && o.NodeTag != o.Cluster.Self().Tag {
+		return bad("NodeTag", "%d is not the tag %d of the node in the cluster",
+			o.NodeTag, o.Cluster.Self().Tag)
 	}
 	if o.MaxConnections < 0 {
 		return bad("MaxConnections", "%d is negative", o.MaxConnections)

@@ -67,8 +67,19 @@ func (b Broadcast) each(f func(b Broadcast)) {
 // emitToChildren encodes for each child: its name is in the packet.
 func (b Broadcast) emitToChildren(event string, args []any) error {
 	// What cannot be encoded is an error whether there are children or not.
-	if _, _, err := sio.AppendEvent(newFrame(nil), "/", -1, event, args); err != nil {
+	buf, atts, err := sio.AppendEvent(newFrame(nil), "/", -1, event, args)
+	if err != nil {
 		return err
+	}
+	if m := b.ns.srv.mesh; m != nil {
+		if _, elsewhere := b.reach(); elsewhere {
+			wire, _, err := finishFrames(buf, atts, b.ns.srv.opt.MaxAttachments)
+			if err != nil {
+				return err
+			}
+			m.emit(&b, nil, wire, false)
+		}
+		b = b.Local()
 	}
 	var first error
 	b.each(func(b Broadcast) {

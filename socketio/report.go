@@ -20,6 +20,10 @@ const (
 	noteOutgoing
 	noteRefusals
 	noteForward
+	noteEntry
+	noteUnpublished
+	noteServerEvents
+	noteData
 	noteKinds
 )
 

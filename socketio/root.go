@@ -135,9 +135,17 @@ func (s *Server) Local() Broadcast { return s.root.All().Local() }
 func (s *Server) Timeout(d time.Duration) Broadcast { return s.root.All().Timeout(d) }
 
 // FetchSockets is Namespace.FetchSockets for "/".
-func (s *Server) FetchSockets(ctx context.Context) ([]*Socket, error) {
+func (s *Server) FetchSockets(ctx context.Context) ([]*RemoteSocket, error) {
 	return s.root.All().FetchSockets(ctx)
 }
+
+// LocalSockets is Namespace.LocalSockets for "/".
+func (s *Server) LocalSockets(ctx context.Context) ([]*Socket, error) {
+	return s.root.All().LocalSockets(ctx)
+}
+
+// Count is Namespace.Count for "/".
+func (s *Server) Count(ctx context.Context) (int, error) { return s.root.All().Count(ctx) }
 
 // AllSockets is Namespace.AllSockets for "/".
 func (s *Server) AllSockets(ctx context.Context) ([]string, error) {

@@ -1,9 +1,7 @@
 package socketio
 
 import (
-	"context"
-	"sync"
-
+	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/netpoll"
 )
 
@@ -38,49 +36,22 @@ func (t *selection) Run(l *netpoll.Loop) (again bool) {
 	return false
 }
 
+// tell publishes what is done to the sockets.
+func (b Broadcast) tell(k cluster.Kind, flags cluster.Flags, names []string) {
+	m := b.ns.srv.mesh
+	if m == nil {
+		return
+	}
+	if _, elsewhere := b.reach(); elsewhere {
+		op := b.op(k)
+		op.Flags, op.Names = flags, names
+		m.publish(cluster.Kept, &op)
+	}
+}
+
 // post starts the selection on each loop; for a parent, one for each child.
 func (b Broadcast) post(do func(lp *loop, s *Socket)) {
 	b.each(func(b Broadcast) { b.ns.srv.postAll(&selection{b: b, do: do}) })
-}
-
-// FetchSockets returns the sockets that would receive a broadcast now. It
-// fails with ErrOnLoop from an Inline handler, with ErrParent for a parent.
-func (b Broadcast) FetchSockets(ctx context.Context) ([]*Socket, error) {
-	srv := b.ns.srv
-	if b.ns.match != nil {
-		return nil, ErrParent
-	}
-	if srv.onLoop() != nil {
-		return nil, ErrOnLoop
-	}
-	if !srv.running() {
-		return nil, ErrNotStarted
-	}
-	var mu sync.Mutex
-	var list []*Socket
-	left := len(srv.loops)
-	done := make(chan struct{})
-	srv.postAll(&selection{b: b,
-		do: func(_ *loop, s *Socket) {
-			mu.Lock()
-			list = append(list, s)
-			mu.Unlock()
-		},
-		done: func() {
-			mu.Lock()
-			defer mu.Unlock()
-			if left--; left == 0 {
-				close(done)
-			}
-		}})
-	select {
-	case <-done:
-		return list, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-srv.ended:
-		return nil, ErrNotStarted
-	}
 }
 
 // SocketsJoin makes the sockets join rooms.
@@ -89,6 +60,7 @@ func (b Broadcast) SocketsJoin(rooms ...string) {
 	for _, room := range names {
 		b.ns.srv.noteRoom(room)
 	}
+	b.tell(cluster.Join, 0, names)
 	b.post(func(lp *loop, s *Socket) {
 		for _, room := range names {
 			lp.join(s, room)
@@ -99,6 +71,7 @@ func (b Broadcast) SocketsJoin(rooms ...string) {
 // SocketsLeave makes the sockets leave rooms.
 func (b Broadcast) SocketsLeave(rooms ...string) {
 	names := append([]string(nil), rooms...)
+	b.tell(cluster.Leave, 0, names)
 	b.post(func(lp *loop, s *Socket) {
 		for _, room := range names {
 			lp.leave(s, room)
@@ -108,6 +81,11 @@ func (b Broadcast) SocketsLeave(rooms ...string) {
 
 // DisconnectSockets is Socket.Disconnect for all of them.
 func (b Broadcast) DisconnectSockets(closeConnection bool) {
+	flags := cluster.Flags(0)
+	if closeConnection {
+		flags = cluster.Close
+	}
+	b.tell(cluster.Disconnect, flags, nil)
 	b.post(func(_ *loop, s *Socket) {
 		s.state.Or(stQuit)
 		s.c.dismiss(s, closeConnection)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -25,6 +26,7 @@ type Server struct {
 
 	namespaces namespaceSet
 	recovery   *recovery   // nil if off
+	mesh       *mesh       // nil if alone
 	outgoing   atomic.Bool // some socket has an OnAnyOutgoing handler
 	refusals   refusalHook
 	tasks      tasks
@@ -57,7 +59,9 @@ func NewServer(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if o.NodeTag == 0 {
+	if o.Cluster != nil {
+		o.NodeTag = o.Cluster.Self().Tag
+	} else if o.NodeTag == 0 {
 		var b [2]byte
 		_, _ = rand.Read(b[:]) // never fails; see crypto/rand
 		o.NodeTag = binary.BigEndian.Uint16(b[:])
@@ -66,6 +70,7 @@ func NewServer(o Options) (*Server, error) {
 		loops: make([]atomic.Pointer[loop], o.Loops)}
 	s.tasks.init()
 	s.recovery = newRecovery(s)
+	s.mesh = newMesh(s)
 	s.root = s.Of("/")
 	s.forwarder = newForwarder(s)
 	s.eng = engine.New(engine.Options{
@@ -123,22 +128,40 @@ func (s *Server) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Re
 	s.mux.HandleFunc(pattern, f)
 }
 
-// Start listens and returns when clients can connect. A port that somebody
-// listens on is an error.
+// Start joins the cluster, if there is one, listens, and returns when clients
+// can connect. A port that somebody listens on is an error, as is a cluster
+// that cannot be joined within 30 s.
 func (s *Server) Start() error {
 	if !s.state.CompareAndSwap(srvNew, srvRunning) {
 		return ErrStarted
 	}
 	adviseProcessors(s.opt.Logger, s.opt.Loops)
+	if err := s.mesh.start(s.tasks.ctx); err != nil {
+		s.end()
+		s.leave()
+		return err
+	}
 	if err := s.net.Start(); err != nil {
 		s.end()
+		s.leave()
 		return err
 	}
 	go func() {
 		_ = s.net.Wait() // ListenAndServe returns the error
+		asked := s.state.Load() == srvEnding
 		s.end()
+		if !asked {
+			s.leave()
+		}
 	}()
 	return nil
+}
+
+// leave leaves the cluster when nobody has asked for it.
+func (s *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), meshEnd)
+	defer cancel()
+	_ = s.mesh.close(ctx) // the others notice by the lease
 }
 
 func (s *Server) end() {
@@ -207,12 +230,14 @@ func (s *Server) Addr() net.Addr {
 
 // Shutdown refuses new connections, ends the context of what Go runs, closes
 // the open connections with the reason "server shutting down", and returns when
-// their handlers and the background tasks have returned or ctx has ended.
+// their handlers and the background tasks have returned, and the cluster is
+// left, or ctx has ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.state.Load() == srvNew {
 		s.state.Store(srvEnding)
 		s.end()
-		return s.tasks.wait(ctx)
+		err := s.tasks.wait(ctx)
+		return errors.Join(err, s.mesh.close(ctx))
 	}
 	s.state.Store(srvEnding)
 	s.tasks.stop()
@@ -239,6 +264,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.end()
 	if late := s.tasks.wait(ctx); err == nil {
 		err = late
+	}
+	// Behind the disconnect handlers, which may still emit to others.
+	if left := s.mesh.close(ctx); err == nil {
+		err = left
 	}
 	return err
 }

@@ -1,6 +1,10 @@
 package socketio
 
-import "time"
+import (
+	"time"
+
+	"github.com/throng-server/throng/cluster"
+)
 
 // dropKind numbers the reasons why something was refused or lost.
 type dropKind uint8
@@ -17,6 +21,8 @@ const (
 	dropRoomEvents
 	dropOutgoing
 	dropRefusalNotes
+	dropEntry
+	dropServerEvents
 	dropKinds
 )
 
@@ -24,6 +30,7 @@ var dropNames = [dropKinds]string{
 	"mailbox_overflow", "invalid_packet", "connect_timeout", "attachments_timeout",
 	"max_namespaces", "volatile", "max_dynamic_namespaces", "max_rooms", "room_events",
 	"outgoing_listener", "connection_error_hook",
+	"cluster_entry", "server_events",
 }
 
 func (s *Server) drop(k dropKind) { s.dropped[k].Add(1) }
@@ -60,7 +67,9 @@ type Stats struct {
 	// ForwardedOut requests were sent to the nodes of their sessions, of which
 	// ForwardErrors had no answer; ForwardedIn came from other nodes.
 	ForwardedOut, ForwardedIn, ForwardErrors uint64
-	Loops                                    []LoopStats
+	// Cluster is zero on a server that is in none.
+	Cluster cluster.Status
+	Loops   []LoopStats
 }
 
 // LoopStats are the figures of one event loop.
@@ -83,6 +92,9 @@ func (s *Server) Stats() Stats {
 	st.ForwardedIn = s.eng.Forwarded()
 	if f := s.forwarder; f != nil {
 		st.ForwardedOut, st.ForwardErrors = f.sent.Load(), f.fails.Load()
+	}
+	if s.mesh != nil {
+		st.Cluster = s.mesh.t.Status()
 	}
 	n := s.net.Stats()
 	st.Connections, st.Detached = n.Conns, n.Detached

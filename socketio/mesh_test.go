@@ -1,0 +1,79 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/cluster/memory"
+)
+
+// meshed starts servers of one cluster.
+func meshed(t testing.TB, n int, o Options, setup func(i int, s *Server)) ([]*Server, *memory.Bus) {
+	t.Helper()
+	bus := memory.New()
+	list := make([]*Server, n)
+	for i := range list {
+		node, err := bus.Node(memory.Options{ID: fmt.Sprintf("n%d", i)})
+		require.NoError(t, err)
+		o := o
+		o.Cluster = node
+		list[i] = serve(t, o, func(s *Server) {
+			if setup != nil {
+				setup(i, s)
+			}
+		})
+	}
+	return list, bus
+}
+
+func TestBroadcastReachesOtherNodes(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Options{
+		"plain": {}, "recovery": {ConnectionStateRecovery: &ConnectionStateRecovery{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := meshed(t, 3, o, func(_ int, s *Server) {
+				s.On("join", func(k *Socket, e *Event) { k.Join("r"); _ = e.Ack() })
+			})
+			var peers []*peer
+			for _, srv := range s {
+				p := dial(t, srv)
+				p.send("40")
+				p.next()
+				p.send(`420["join"]`)
+				p.expect(`430[]`)
+				peers = append(peers, p)
+			}
+			require.NoError(t, s[0].To("r").Emit("hello", 1, []byte("x")))
+			require.NoError(t, s[0].Local().Emit("local"))
+			require.NoError(t, s[0].Emit("end"))
+			for i, p := range peers {
+				want := []string{`["hello",1,{"_placeholder":true,"num":0}`, "b:x", `["local"`, `["end"`}
+				if i > 0 {
+					want = []string{want[0], want[1], want[3]}
+				}
+				for _, w := range want {
+					require.Contains(t, p.next(), w, "peer %d", i)
+				}
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			n, err := s[1].Count(ctx)
+			require.NoError(t, err)
+			require.Equal(t, 3, n)
+			list, err := s[2].In("r").FetchSockets(ctx)
+			require.NoError(t, err)
+			require.Len(t, list, 3)
+			rooms, err := s[2].Rooms(ctx)
+			require.NoError(t, err)
+			require.Equal(t, map[string]int{"r": 3}, rooms)
+			for _, srv := range s {
+				require.Empty(t, srv.Stats().Drops)
+			}
+		})
+	}
+}
