@@ -125,9 +125,17 @@ func await[T any](ctx context.Context, srv *Server, local <-chan T, q *question,
 		parts, err = srv.mesh.wait(ctx, q, wait)
 	}
 	select {
+	case v = <-local: // it was there all the while
+		return v, parts, err
+	default:
+	}
+	select {
 	case v = <-local:
 	case <-ctx.Done():
-		return v, parts, ctx.Err()
+		if err == nil {
+			err = ctx.Err()
+		}
+		return v, parts, err
 	case <-srv.ended:
 		return v, parts, ErrNotStarted
 	}
