@@ -33,11 +33,12 @@ type Options struct {
 	// NodeTag is put into every socket id, so that several servers can tell
 	// theirs. Default: random.
 	NodeTag uint16
-	// Cluster joins the server to others. Default: it is alone.
-	Cluster cluster.Transport
 
-	// Cluster joins the server to others; it is theirs in place of NodeTag that
-	// ids have. The server starts it and closes it. Default: alone.
+	// Cluster joins the server to others, which then are one for clients: what
+	// is sent to rooms, done to sockets and asked of them holds on all nodes.
+	// NodeTag is that of the node. The server starts the transport and closes
+	// it, and the servers must register the same parents (see OfFunc) in the
+	// same order. Default: alone.
 	Cluster cluster.Transport
 
 	// PingInterval and PingTimeout are the heartbeat. Default 25 s and 20 s.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"crypto/rand"
 	"errors"
 	"hash/fnv"
 	"maps"
@@ -92,7 +93,8 @@ func (b *Bus) Node(o Options) (*Transport, error) {
 	t := &Transport{bus: b, opt: o, since: time.Now(), links: make(map[string]*link),
 		dropped: make(map[string]uint64), wake: make(chan struct{}, 1),
 		over: make(chan struct{}), gone: make(chan struct{}),
-		self: cluster.Node{ID: o.ID, Incarnation: b.born[o.ID], Tag: o.Tag, Addr: o.Addr}}
+		self: cluster.Node{ID: o.ID, Incarnation: b.born[o.ID], Tag: o.Tag, Addr: o.Addr,
+			Secret: rand.Text()}}
 	b.nodes[o.ID] = t
 	return t, nil
 }
@@ -159,7 +161,7 @@ func (b *Bus) Heal(id string) {
 	t.reconnects++
 	if t.state == lapsed {
 		b.born[id]++
-		t.self.Incarnation = b.born[id]
+		t.self.Incarnation, t.self.Secret = b.born[id], rand.Text()
 		t.state = live
 		t.renewals++
 		b.announce(t)

@@ -53,6 +53,8 @@ var rules = []rule{
 	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra}},
 	{"internal/demo", []string{"socketio", "internal/clientjs"}},
 	{"internal/clientjs", nil},
+	// Only tests import it.
+	{"internal/clustertest", []string{"socketio", "cluster", "internal/brokertest", ws, testify}},
 	{"cmd", []string{"internal/cli"}},
 	{"e2e/suiteserver", []string{"socketio", "netpoll", "protocol", "internal/engine", ws}},
 	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},
