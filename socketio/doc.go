@@ -42,8 +42,23 @@
 // so. What it has missed is sent before: events of its namespace and of the
 // rooms it was in when its connection ended. The old Socket stays disconnected;
 // its last handlers may still run, and what they Join and Leave holds for the
-// session. An Emit that returned nil just before the
-// connection ended is among the missed events.
+// session. An Emit that returned nil just before the connection ended is among
+// the missed events.
+//
+// # Clusters
+//
+// With Options.Cluster several servers are one for clients: what is sent to
+// rooms, what is done to the sockets a Broadcast names, and what is asked of
+// them holds on all nodes; Local restricts it to this one. Every node selects
+// among its own sockets, so that each receiver gets a message once. What one
+// node publishes reaches each receiver in the order of the calls, whichever
+// rooms and namespaces are meant; two nodes' messages have no order between
+// them. Local delivery does not wait for the broker. Questions end when every
+// node has answered, when a node that has not is lost, or at their timeout, and
+// then the error is a *PartialError beside what has come.
+//
+// Emits to one Socket are never published. An id names its node: what is sent
+// to it alone goes nowhere else.
 //
 // # Errors and acknowledgements
 //

@@ -75,7 +75,10 @@ func (s *Socket) shrink() {
 	}
 }
 
-// SetData stores a value of the application with the socket.
+// SetData stores a value of the application with the socket. In a cluster
+// FetchSockets of other nodes shows it as JSON, made on any goroutine at any
+// time: then v must not change any more (store a new one), or must have a
+// MarshalJSON that locks.
 func (s *Socket) SetData(v any) { s.edit(v != nil, func(x *extra) { x.data = v }) }
 
 // Data returns what SetData stored, or nil.

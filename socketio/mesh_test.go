@@ -77,3 +77,47 @@ func TestBroadcastReachesOtherNodes(t *testing.T) {
 		})
 	}
 }
+
+// Clients 1.x and 2.x, whose ids are those of connections, are found from
+// other nodes.
+func TestOldClientsOnOtherNodes(t *testing.T) {
+	t.Parallel()
+	s, _ := meshed(t, 2, Options{AllowEIO3: true}, func(_ int, s *Server) { s.Of("/ns") })
+	p, sid := dialOld(t, s[1])
+	p.expect("40")
+	p.send("40/ns,")
+	p.expect("40/ns,")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for name, prefix := range map[string]string{"/": "", "/ns": "/ns,"} {
+		ns := s[0].Of(name)
+		id := sid
+		if name != "/" {
+			id = name + "#" + sid
+		}
+		rooms, err := ns.RoomsOf(id)
+		require.NoError(t, err)
+		require.Equal(t, []string{id}, rooms)
+		require.NoError(t, ns.To(id).Emit("x", []byte{1}))
+		p.expect("451-"+prefix+`["x",{"_placeholder":true,"num":0}]`, "b:\x04\x01")
+		require.NoError(t, ns.Except(id).Emit("never"))
+		asked := make(chan string, 1)
+		go func() {
+			asked <- <-p.in
+			p.send("43" + prefix + `0["yes"]`)
+		}()
+		ack, err := ns.Call(ctx, id, "q")
+		require.NoError(t, err)
+		require.Equal(t, "42"+prefix+`0["q"]`, <-asked)
+		require.Equal(t, `"yes"`, string(ack.Args()[0]))
+		list, err := ns.FetchSockets(ctx)
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, id, list[0].ID())
+		list[0].Join("r")
+		require.NoError(t, ns.To("r").Emit("y"))
+		p.expect("42" + prefix + `["y"]`)
+		list[0].Disconnect(false)
+		p.expect("41" + prefix)
+	}
+}

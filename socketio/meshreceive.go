@@ -95,6 +95,16 @@ func (m *mesh) namespace(name string) *Namespace {
 // deliver is an emit of another node, with the frames as they came wherever
 // they fit.
 func (m *mesh) deliver(b Broadcast, op *cluster.Op, p *received) {
+	f := m.fanout(b, op, p)
+	if m.srv.recovery != nil && b.flags&volatileFlag == 0 {
+		m.srv.recovery.post(f)
+		return
+	}
+	m.srv.postTo(&b, f)
+}
+
+// fanout makes the message of an entry.
+func (m *mesh) fanout(b Broadcast, op *cluster.Op, p *received) *fanout {
 	f := &fanout{b: b}
 	wire := op.Body
 	r := m.srv.recovery
@@ -109,11 +119,7 @@ func (m *mesh) deliver(b Broadcast, op *cluster.Op, p *received) {
 	if b.flags&plainFlag != 0 {
 		f.SetPlain()
 	}
-	if keep {
-		r.post(f)
-		return
-	}
-	m.srv.postTo(&b, f)
+	return f
 }
 
 // received is the packet of an entry and the frames of its attachments.

@@ -19,9 +19,14 @@ func (q *series) add(f func(), max int) bool {
 		return false
 	}
 	q.queue = append(q.queue, f)
-	if !q.busy {
-		q.busy = true
+	if q.busy {
+		return true
+	}
+	q.busy = true
+	if q.srv.allLoops() {
 		q.srv.background(q.run)
+	} else {
+		go q.run() // a server that is starting has no workers yet
 	}
 	return true
 }
