@@ -108,3 +108,19 @@ func TestHistories(t *testing.T) {
 		require.Less(t, rep.Delivered, rep.Expected, "the fault did something")
 	})
 }
+
+func TestLossOverMemory(t *testing.T) {
+	t.Parallel()
+	for name, kill := range map[string]func(b *memory.Bus){
+		"crashed": func(b *memory.Bus) { b.Crash(id(3)) },
+		"frozen":  func(b *memory.Bus) { b.Lapse(id(3)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bus := memory.New()
+			clustertest.Loss(t, func(t testing.TB, n int) []cluster.Transport {
+				return nodes(t, bus, n)
+			}, func() { kill(bus) })
+		})
+	}
+}
