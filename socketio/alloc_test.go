@@ -75,6 +75,17 @@ func TestAllocations(t *testing.T) {
 		})
 		require.LessOrEqual(t, n, 3.0, "for %d deliveries", len(sockets))
 	})
+	t.Run("broadcast in a cluster", func(t *testing.T) {
+		list, _ := meshed(t, 1, Options{Loops: 1}, nil)
+		var arg any = json.RawMessage(`{"a":1}`)
+		n := testing.AllocsPerRun(500, func() {
+			if err := list[0].To("room").Emit("ev", arg); err != nil {
+				panic(err)
+			}
+			time.Sleep(50 * time.Microsecond)
+		})
+		require.LessOrEqual(t, n, 5.0, "its list of rooms and the entry beside the message")
+	})
 	t.Run("emit", func(t *testing.T) {
 		var arg any = json.RawMessage(`{"a":1}`)
 		require.LessOrEqual(t, testing.AllocsPerRun(500, func() {

@@ -23,6 +23,9 @@ type Plan struct {
 	// up to Pace between them.
 	Steps int
 	Pace  time.Duration
+	// Recovery switches connection state recovery on: each node then gives
+	// every message an offset of its own.
+	Recovery bool
 	// Lossy runs may lose messages. None may repeat or reorder them.
 	Lossy bool
 	// Faults runs beside the publishers, and returns when all is well again.
@@ -63,8 +66,11 @@ const moving = "moving"
 // order.
 func Check(t *testing.T, f Factory, p Plan) Report {
 	t.Helper()
-	r := start(t, f(t, p.Nodes), socketio.Options{MaxPendingFrames: 1 << 16,
-		MaxPendingBytes: 64 << 20}, nil)
+	o := socketio.Options{MaxPendingFrames: 1 << 16, MaxPendingBytes: 64 << 20}
+	if p.Recovery {
+		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{}
+	}
+	r := start(t, f(t, p.Nodes), o, nil)
 	clients := r.clients(p.Nodes*p.Clients, "/")
 	var publishers []*publisher
 	for i := range p.Nodes * p.Publishers {
@@ -281,10 +287,11 @@ func gather(t *testing.T, publishers []*publisher, clients []*Client, lossy bool
 	return all
 }
 
-// parse reads `42["m",PUBLISHER,N]`.
+// parse reads `42["m",PUBLISHER,N]`, an offset behind N apart.
 func parse(text string) (m message, ok bool) {
 	var v []json.RawMessage
-	if len(text) < 2 || json.Unmarshal([]byte(text[2:]), &v) != nil || len(v) != 3 {
+	if len(text) < 2 || json.Unmarshal([]byte(text[2:]), &v) != nil ||
+		len(v) != 3 && len(v) != 4 {
 		return m, false
 	}
 	return m, json.Unmarshal(v[1], &m.publisher) == nil && json.Unmarshal(v[2], &m.n) == nil

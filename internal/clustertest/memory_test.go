@@ -56,6 +56,15 @@ func id(n int) string { return fmt.Sprintf("node-%d", n) }
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	t.Run("calm", func(t *testing.T) { run(t, plan, nil) })
+	t.Run("recovery", func(t *testing.T) {
+		p := plan
+		p.Recovery = true
+		run(t, p, func(bus *memory.Bus) {
+			bus.Cut(id(1))
+			time.Sleep(50 * time.Millisecond)
+			bus.Heal(id(1))
+		})
+	})
 	t.Run("late", func(t *testing.T) {
 		run(t, plan, func(bus *memory.Bus) {
 			bus.SetFaults(memory.Faults{Delay: func(string, string, []byte) time.Duration {
