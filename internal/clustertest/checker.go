@@ -26,8 +26,10 @@ type Plan struct {
 	// Recovery switches connection state recovery on: each node then gives
 	// every message an offset of its own.
 	Recovery bool
-	// Lossy runs may lose messages. None may repeat or reorder them.
-	Lossy bool
+	// Lossy runs may lose messages; those that may lose any entry lose joins and
+	// leaves, too, so that clients get what is for others. None may repeat or
+	// reorder messages.
+	Lossy, LosesAny bool
 	// Faults runs beside the publishers, and returns when all is well again.
 	Faults func(r *Rig)
 }
@@ -109,12 +111,13 @@ func Check(t *testing.T, f Factory, p Plan) Report {
 	for _, pb := range publishers {
 		rep.Sent += pb.n
 	}
+	p.Lossy = p.Lossy || p.LosesAny
 	histories := gather(t, publishers, clients, p.Lossy)
 	for k, got := range histories {
 		for i, pb := range publishers {
 			want := pb.expected[k]
 			rep.Expected += len(want)
-			delivered, problem := verify(got[i], want, k%3 == 0, pb.maybe, p.Lossy)
+			delivered, problem := verify(got[i], want, k%3 == 0, pb.maybe, &p)
 			rep.Delivered += delivered
 			require.Empty(t, problem, "client %d of node %d, publisher %d of node %d",
 				k, clients[k].Node, i, i%p.Nodes)
@@ -125,7 +128,7 @@ func Check(t *testing.T, f Factory, p Plan) Report {
 
 // verify compares what a client has received of a publisher with what it
 // should have. delivered counts those it should have and has.
-func verify(got, want []int, mover bool, maybe map[int]bool, lossy bool) (delivered int, problem string) {
+func verify(got, want []int, mover bool, maybe map[int]bool, p *Plan) (delivered int, problem string) {
 	last := 0
 	for _, n := range got {
 		if n <= last {
@@ -134,11 +137,11 @@ func verify(got, want []int, mover bool, maybe map[int]bool, lossy bool) (delive
 		last = n
 		if _, ok := slices.BinarySearch(want, n); ok {
 			delivered++
-		} else if !mover || !maybe[n] {
+		} else if !p.LosesAny && (!mover || !maybe[n]) {
 			return 0, fmt.Sprintf("%d is for others", n)
 		}
 	}
-	if delivered < len(want) && !lossy {
+	if delivered < len(want) && !p.Lossy {
 		for _, n := range want {
 			if _, ok := slices.BinarySearch(got, n); !ok {
 				return delivered, fmt.Sprintf("%d of %d are missing, the first is %d",

@@ -3,5 +3,5 @@
 // and four nodes, where clients must see the same; [Check] numbers the messages
 // of many publishers while faults happen, and verifies the history of every
 // receiver; [Loss] makes a node disappear. The tests of this package run all of
-// them over cluster/memory.
+// them over cluster/memory and cluster/valkey.
 package clustertest
