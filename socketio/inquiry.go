@@ -120,9 +120,6 @@ func (m *mesh) inquire(b Broadcast, r *reply, op *cluster.Op, p *received) {
 	if op.Wait > 0 {
 		wait = min(time.Duration(op.Wait)*time.Millisecond, time.Hour)
 	}
-	i.mu.Lock() // i.timer is there before end can look at it
-	i.timer = time.AfterFunc(wait, i.end)
-	i.mu.Unlock()
 	m.mu.Lock()
 	m.inquiries[i.key] = i
 	m.mu.Unlock()
@@ -134,6 +131,12 @@ func (m *mesh) inquire(b Broadcast, r *reply, op *cluster.Op, p *received) {
 		f.SetPlain()
 	}
 	srv.postAll(f)
+	// Behind the event: what end posts must find what the event has left.
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.over {
+		i.timer = time.AfterFunc(wait, i.end)
+	}
 }
 
 // changed is told of each change; the ask's mutex is held.
@@ -190,7 +193,9 @@ func (i *inquiry) end() {
 	i.m.mu.Unlock()
 	i.mu.Lock()
 	i.over = true
-	i.timer.Stop()
+	if i.timer != nil {
+		i.timer.Stop()
+	}
 	i.mu.Unlock()
 	i.m.srv.postAll((*askOver)(i.ask))
 }

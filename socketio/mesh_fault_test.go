@@ -69,7 +69,7 @@ func TestQuestionsEnd(t *testing.T) {
 		}
 		return n, p
 	}
-	n, p := ask(t.Context(), 50*time.Millisecond)
+	n, p := ask(t.Context(), 500*time.Millisecond)
 	require.Equal(t, 1, n, "what the others have answered")
 	require.Equal(t, []string{"strange"}, p.Missing)
 	require.ErrorIs(t, p, ErrTimeout)

@@ -44,7 +44,7 @@ func acknowledgements(t *testing.T, r *Rig, c []*Client, act *socketio.Namespace
 			wg.Go(func() { answer(c[k], `[1]`) })
 		}
 	}
-	list, err = act.To("s").Timeout(300*time.Millisecond).EmitWithAck(ctx, "q")
+	list, err = act.To("s").Timeout(700*time.Millisecond).EmitWithAck(ctx, "q")
 	wg.Wait()
 	require.ErrorIs(t, err, socketio.ErrTimeout)
 	require.Len(t, list, 3)
