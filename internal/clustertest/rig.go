@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -33,7 +34,10 @@ func start(t testing.TB, transports []cluster.Transport, o socketio.Options,
 	r := &Rig{t: t}
 	for _, tr := range transports {
 		o := o
-		o.Addr, o.Cluster, o.Loops = "127.0.0.1:0", tr, 2
+		// Loops bind one after the other: on an address of its own nobody takes
+		// the port between them.
+		o.Addr = fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+		o.Cluster, o.Loops = tr, 2
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 		o.KeepHeaders = []string{"X-Kept"}
 		s, err := socketio.NewServer(o)
