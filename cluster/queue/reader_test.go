@@ -1,0 +1,258 @@
+package queue
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/valkey-io/valkey-go"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// broker is a valkey-server on a socket of its own.
+type broker struct {
+	t    testing.TB
+	sock string
+	args []string
+	cmd  *exec.Cmd
+	send valkey.Client
+}
+
+func newBroker(t testing.TB, args ...string) *broker {
+	t.Helper()
+	path, err := exec.LookPath("valkey-server")
+	if err != nil {
+		t.Skip("no valkey-server")
+	}
+	// A socket's path may have 107 bytes: t.TempDir is too long.
+	dir, err := os.MkdirTemp("", "q")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	b := &broker{t: t, sock: filepath.Join(dir, "s")}
+	b.args = append([]string{path, "--port", "0", "--unixsocket", b.sock, "--dir", dir,
+		"--save", "", "--daemonize", "no"}, args...)
+	b.start()
+	t.Cleanup(b.stop)
+	return b
+}
+
+func (b *broker) url() string { return "unix://" + b.sock }
+
+func (b *broker) start() {
+	b.t.Helper()
+	b.cmd = exec.Command(b.args[0], b.args[1:]...)
+	require.NoError(b.t, b.cmd.Start())
+	opt, err := clientOption(b.url())
+	require.NoError(b.t, err)
+	require.Eventually(b.t, func() bool {
+		b.send, err = valkey.NewClient(opt)
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+func (b *broker) stop() {
+	if b.cmd == nil {
+		return
+	}
+	b.send.Close()
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+	b.cmd = nil
+	_ = os.Remove(b.sock)
+}
+
+// publish returns how many connections the broker gave the message to.
+func (b *broker) publish(channel, body string) int64 {
+	b.t.Helper()
+	n, err := b.send.Do(context.Background(),
+		b.send.B().Publish().Channel(channel).Message(body).Build()).AsInt64()
+	require.NoError(b.t, err)
+	return n
+}
+
+// logs is a log that may be read meanwhile.
+type logs struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
+}
+
+func open(t *testing.T, url string, s Source) (*Reader, *recorder, *logs) {
+	t.Helper()
+	sink, out := newRecorder(), &logs{}
+	r, err := Open(Options{URL: url, Source: s, Logger: slog.New(slog.NewTextHandler(out, nil))}, sink)
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	return r, sink, out
+}
+
+func subscribed(t *testing.T, r *Reader) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	require.NoError(t, r.Subscribed(ctx))
+}
+
+// lines waits for n of them.
+func (r *recorder) wait(t *testing.T, n int) []string {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	var lines []string
+	for {
+		lines = append(lines, r.take()...)
+		if len(lines) >= n {
+			return lines
+		}
+		select {
+		case <-r.more:
+		case <-late:
+			t.Fatalf("%d of %d: %q", len(lines), n, lines)
+		}
+	}
+}
+
+func TestReadsBothChannelsInOrder(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	r, sink, out := open(t, b.url(), Python())
+	subscribed(t, r)
+	const emit = `{"method": "emit", "event": "ev", "binary": false, "data": ["`
+	want := make([]string, 0, 300)
+	for i := range 100 {
+		n := strings.Repeat("x", i)
+		require.EqualValues(t, 1, b.publish("socketio", emit+n+`"]}`))
+		require.EqualValues(t, 1, b.publish("flask-socketio", emit+n+`"]}`))
+		require.EqualValues(t, 1, b.publish("socketio", "broken"))
+		want = append(want, `2["ev","`+n+`"] to all`, `2["ev","`+n+`"] to all`)
+	}
+	b.publish("socketio", `{"method": "emit", "event": "ev", "namespace": "/no"}`)
+	b.publish("other", emit+`no"]}`)
+	b.publish("socketio", `{"method": "emit", "event": "ev", "callback": ["r", "/", 1]}`)
+	want = append(want, `2["ev"] to all`)
+	require.Equal(t, want, sink.wait(t, len(want)))
+	require.Eventually(t, func() bool { return r.Status().Received == 302 }, time.Second, time.Millisecond)
+	s := r.Status()
+	require.True(t, s.Connected)
+	require.Equal(t, []uint64{201, 1, 100, 1, 0},
+		[]uint64{s.Applied, s.Ignored, s.Refused, s.Unanswered, s.Reconnects})
+	require.Equal(t, 1, out.count("could not be delivered"), "one line for all")
+	require.Equal(t, 1, out.count("no JSON object"))
+}
+
+func TestReadsNode(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	r, sink, _ := open(t, b.url(), Node("a*b"))
+	subscribed(t, r)
+	b.publish("a*b#/chat#r#", string(packed(t,
+		"93 'emitter' 83 'type' 02 'data' 92 'ev' c40107 'nsp' '/chat' 83 'rooms' 91 'r' 'flags' 80 'except' 90")))
+	b.publish("a*b-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	b.publish("axb-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	b.publish("a*b-response#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	b.publish("a*b-request#/#", `{"type":1,"requestId":"x"}`)
+	b.publish("a*b-request#/#", `{"uid":"emitter","type":6,"data":["end"]}`)
+	require.Equal(t, []string{
+		`51-/chat,["ev",{"_placeholder":true,"num":0}] 07 to ["r"]`,
+		`/: disconnect ["s"] true`,
+		`server 2["end"]`,
+	}, sink.wait(t, 3))
+}
+
+func TestComesBack(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	r, sink, out := open(t, b.url(), Python("x"))
+	subscribed(t, r)
+	b.stop()
+	require.Eventually(t, func() bool { return !r.Status().Connected }, 10*time.Second, time.Millisecond)
+	require.NotEmpty(t, r.Status().Err)
+	b.start()
+	subscribed(t, r)
+	require.EqualValues(t, 1, b.publish("x", `{"method": "close_room", "room": "r"}`))
+	require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
+	require.EqualValues(t, 1, r.Status().Reconnects)
+	require.Equal(t, 1, out.count("not connected"), "once an outage")
+}
+
+func TestStartsWithoutBroker(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	b.stop()
+	r, sink, _ := open(t, b.url(), Python("x"))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, r.Subscribed(ctx), context.DeadlineExceeded)
+	b.start()
+	subscribed(t, r)
+	b.publish("x", `{"method": "close_room", "room": "r"}`)
+	require.Len(t, sink.wait(t, 1), 1)
+	require.Zero(t, r.Status().Reconnects)
+}
+
+// A broker that takes connections and says nothing must not keep Close
+// waiting, nor one that falls silent go unnoticed.
+func TestSilentBroker(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	r, _, _ := open(t, "valkey://"+l.Addr().String(), Python())
+	conn, err := l.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	began := time.Now()
+	r.Close()
+	require.Less(t, time.Since(began), 2*time.Second)
+}
+
+func TestRefusedURLs(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "nonsense", "http://user:secret@x", "redis://:secret@x/y", "redis+sentinel://x"} {
+		_, err := Open(Options{URL: url, Source: Python()}, newRecorder())
+		require.ErrorContains(t, err, "URL", url)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	_, err := Open(Options{URL: "redis://x"}, newRecorder())
+	require.ErrorContains(t, err, "no source")
+}
+
+// A broker that stops without closing anything: only a question finds out.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	b := newBroker(t)
+	r, sink, _ := open(t, b.url(), Python("x"))
+	subscribed(t, r)
+	require.NoError(t, b.cmd.Process.Signal(syscall.SIGSTOP))
+	require.Eventually(t, func() bool { return !r.Status().Connected },
+		2*(pingInterval+pingTimeout), 10*time.Millisecond)
+	require.NoError(t, b.cmd.Process.Signal(syscall.SIGCONT))
+	subscribed(t, r)
+	// The old subscription may be alive in the broker for a moment: it must not
+	// bring the message a second time.
+	b.publish("x", `{"method": "close_room", "room": "r"}`)
+	require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
+	require.EqualValues(t, 1, r.Status().Received)
+}
