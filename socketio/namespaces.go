@@ -185,6 +185,13 @@ func (s *Server) Namespaces() []*Namespace {
 	return slices.Collect(maps.Values(s.namespaces.byName))
 }
 
+// Namespace returns the namespace of a name if there is one, parents excepted.
+// Unlike Of it makes none, and does not keep it when it is empty.
+func (s *Server) Namespace(name string) (n *Namespace, ok bool) {
+	n = s.namespaces.find([]byte(name))
+	return n, n != nil
+}
+
 // find returns the namespace of a name, ready or not, or nil.
 func (set *namespaceSet) find(name []byte) *Namespace {
 	set.mu.RLock()

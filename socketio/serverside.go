@@ -84,6 +84,26 @@ func (n *Namespace) deliver(e *ServerEvent) {
 	}
 }
 
+// ReceiveServerSide runs the OnServerSide handlers of an event on the calling
+// goroutine, as if another server had sent it: for programs that bring events
+// of other systems. Nobody waits for an answer. It fails with ErrReserved for
+// connect, connection and new_namespace, and with the encoder's error.
+func (n *Namespace) ReceiveServerSide(event string, args ...any) error {
+	if serverSideReserved(event) {
+		return ErrReserved
+	}
+	text, atts, err := sio.AppendEvent(nil, n.name, -1, event, args)
+	if err != nil {
+		return err
+	}
+	p, err := sio.Parse(text, len(atts))
+	if err != nil {
+		return err
+	}
+	n.deliver(&ServerEvent{name: event, args: p.Args, atts: atts})
+	return nil
+}
+
 // ServerSideEmit sends an event to the other servers of the cluster, never to
 // this one: their OnServerSide handlers get it. It fails with ErrReserved for
 // connect, connection and new_namespace, with the encoder's error, and with

@@ -55,6 +55,7 @@ var rules = []rule{
 	{"internal/clientjs", nil},
 	// Only tests import it.
 	{"internal/clustertest", []string{"socketio", "cluster", "internal/brokertest", ws, testify}},
+	{"internal/feed", []string{"socketio", "cluster"}},
 	{"cmd", []string{"internal/cli"}},
 	{"e2e/suiteserver", []string{"socketio", "netpoll", "protocol", "internal/engine", ws}},
 	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},

@@ -130,9 +130,7 @@ func TestUnaskedEnd(t *testing.T) {
 	srv, err := socketio.NewServer(socketio.Options{Addr: "127.0.0.1:0", Loops: 1,
 		Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	err = run(srv, 1, slog.New(slog.DiscardHandler), func(string) {
-		require.NoError(t, srv.Shutdown(context.Background()))
-	})
+	err = run(srv, 1, slog.New(slog.DiscardHandler), func(string) error { return srv.Shutdown(context.Background()) })
 	var coded *codeError
 	require.ErrorAs(t, err, &coded)
 	require.Equal(t, exitEngine, coded.code)

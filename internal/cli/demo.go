@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +17,7 @@ func newDemo() *cobra.Command {
 	var o socketio.Options
 	var client string
 	var recovery time.Duration
+	var q queues
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve the demo: six applications in the browser, beside their source",
@@ -27,7 +27,7 @@ func newDemo() *cobra.Command {
 				o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
 					MaxDisconnectionDuration: recovery}
 			}
-			return runDemo(o, client, c.ErrOrStderr())
+			return runDemo(o, client, &q, c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -43,11 +43,15 @@ func newDemo() *cobra.Command {
 		"how long a lost client may come back to its session and missed events (default never)")
 	f.StringVar(&client, "client", "",
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
+	q.flags(c)
 	return c
 }
 
-func runDemo(o socketio.Options, clientMode string, stderr io.Writer) error {
+func runDemo(o socketio.Options, clientMode string, q *queues, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
+	if err := q.check(); err != nil {
+		return err
+	}
 	client, err := clientjs.Open(clientMode)
 	if err != nil {
 		return err
@@ -55,15 +59,15 @@ func runDemo(o socketio.Options, clientMode string, stderr io.Writer) error {
 	o.ClientFiles = client
 	o.Logger = log
 	o.AllowEIO3 = true
-	srv, err := socketio.NewServer(o)
-	if bad := (*socketio.OptionError)(nil); errors.As(err, &bad) {
-		return fmt.Errorf("%s: %s", flagOf(bad.Field), bad.Reason)
-	} else if err != nil {
-		return &codeError{exitRuntime, err}
+	srv, err := newServer(o)
+	if err != nil {
+		return err
 	}
 	demo.Mount(srv)
-	return run(srv, o.Loops, log, func(addr string) {
+	defer q.close(log)
+	return run(srv, o.Loops, log, func(addr string) error {
 		fmt.Fprintf(stderr, "open http://%s (browser client: %s)\n", addr, client.Mode())
+		return q.open(srv, log)
 	})
 }
 

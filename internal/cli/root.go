@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 		}
 		return errors.New("name a command")
 	}
-	root.AddCommand(newDemo(), newVersion())
+	root.AddCommand(newDemo(), newServe(), newVersion())
 	return root
 }
 

@@ -20,8 +20,9 @@ const drainTime = 10 * time.Second
 var errUnasked = errors.New("the event loops ended unasked")
 
 // run serves until a signal: the first TERM or INT ends gracefully within
-// drainTime, the second at once. listening is called with the address.
-func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr string)) error {
+// drainTime, the second at once. listening is called with the address; if it
+// fails, that is the end.
+func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr string) error) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -35,7 +36,9 @@ func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr 
 		return &codeError{exitRuntime, err}
 	}
 	boot(srv, loops, log)
-	listening(srv.Addr().String())
+	if err := listening(srv.Addr().String()); err != nil {
+		return &codeError{exitRuntime, err}
+	}
 
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Wait() }()
