@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -109,14 +110,27 @@ func (s Selection) Emit(event string, args ...any) error {
 }
 
 // ServerSideEmit sends an event to the OnServerSide handlers of all servers.
-// The selection's namespace counts, its rooms do not.
+// The selection's namespace counts, its rooms do not. Servers keep the names
+// connection and new_namespace for themselves.
 func (s Selection) ServerSideEmit(event string, args ...any) error {
-	body, err := s.packet(event, args)
+	if event == "connection" || event == "new_namespace" {
+		return &sio.ReservedEventError{Name: event}
+	}
+	text, atts, err := sio.AppendEvent(nil, "/", -1, event, args)
 	if err != nil {
 		return err
 	}
+	body := appendBytes(nil, text)
+	body = binary.AppendUvarint(body, uint64(len(atts)))
+	for _, a := range atts {
+		body = appendBytes(body, a)
+	}
 	s.rooms, s.except = nil, nil
 	return s.send(Op{Kind: ServerEvent, Body: body})
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
 // SocketsJoin makes the sockets join rooms.

@@ -92,7 +92,9 @@ func TestEmitter(t *testing.T) {
 	require.Equal(t, cluster.Op{Kind: cluster.CloseRoom, NS: "/chat", Names: []string{"a"}}, last())
 	require.NoError(t, room.ServerSideEmit("cache", 1))
 	require.Equal(t, cluster.Op{Kind: cluster.ServerEvent, NS: "/chat"}, last())
-	require.Equal(t, []string{`text 42/chat,["cache",1]`}, body())
+	require.Equal(t, "\x0c2[\"cache\",1]\x00", string(s.ops[len(s.ops)-1].Body))
+	require.NoError(t, room.ServerSideEmit("cache", []byte("bin")))
+	require.Contains(t, string(s.ops[len(s.ops)-1].Body), "]\x01\x03bin")
 
 	// Selections do not share what is added to one of them.
 	base := e.To("a", "b", "c")
@@ -108,6 +110,7 @@ func TestEmitterErrors(t *testing.T) {
 	var s shelf
 	e := cluster.NewEmitter(&s)
 	require.ErrorContains(t, e.Emit("connect"), "reserved")
+	require.ErrorContains(t, e.ServerSideEmit("connection"), "reserved")
 	require.ErrorContains(t, e.Emit("ev", func() {}), "argument")
 	require.ErrorContains(t, e.Of("/a,b").Emit("ev"), "comma")
 	require.ErrorContains(t, e.To(make([]string, cluster.MaxNames+1)...).Emit("ev"), "too many rooms")

@@ -22,7 +22,10 @@ const (
 	Disconnect Kind = 4
 	// CloseRoom makes everybody leave each of Names.
 	CloseRoom Kind = 5
-	// ServerEvent is an event for the handlers of servers; Body is the packet.
+	// ServerEvent is an event for the handlers of servers. Body is the text of
+	// its packet as in the namespace "/", the number of attachments and those,
+	// with a varint for the number and in front of text and attachments for their
+	// length.
 	ServerEvent Kind = 6
 	// Fetch asks for the selected sockets, Count for how many they are, Rooms
 	// for the namespace's rooms and how many members each has.

@@ -84,23 +84,25 @@ func (n *Namespace) deliver(e *ServerEvent) {
 	}
 }
 
-// ReceiveServerSide runs the OnServerSide handlers of an event on the calling
-// goroutine, as if another server had sent it: for programs that bring events
-// of other systems. Nobody waits for an answer. It fails with ErrReserved for
-// connect, connection and new_namespace, and with the encoder's error.
+// ReceiveServerSide queues an event for the OnServerSide handlers as if another
+// server had sent it: for programs that bring events of other systems. Nobody
+// waits for an answer. It fails with ErrReserved for connect, connection and
+// new_namespace, and with the encoder's error.
 func (n *Namespace) ReceiveServerSide(event string, args ...any) error {
 	if serverSideReserved(event) {
 		return ErrReserved
 	}
-	text, atts, err := sio.AppendEvent(nil, n.name, -1, event, args)
+	text, atts, err := sio.AppendEvent(nil, "/", -1, event, args)
 	if err != nil {
 		return err
 	}
-	p, err := sio.Parse(text, len(atts))
+	pk, err := sio.Parse(text, len(atts))
 	if err != nil {
 		return err
 	}
-	n.deliver(&ServerEvent{name: event, args: p.Args, atts: atts})
+	if n.handles(event) {
+		n.queueServerEvent(&ServerEvent{name: event, args: pk.Args, atts: atts})
+	}
 	return nil
 }
 
@@ -185,12 +187,17 @@ func (m *mesh) serverEvent(from cluster.Node, op *cluster.Op) error {
 		}
 		return nil
 	}
+	n.queueServerEvent(e)
+	return nil
+}
+
+// queueServerEvent queues an event for the handlers. Any goroutine.
+func (n *Namespace) queueServerEvent(e *ServerEvent) {
 	if !n.remote.series.add(func() { n.deliver(e) }, maxServerEvents) {
-		m.srv.drop(dropServerEvents)
-		m.srv.warn(noteServerEvents, "the handlers of OnServerSide are slower than other servers "+
+		n.srv.drop(dropServerEvents)
+		n.srv.warn(noteServerEvents, "the handlers of OnServerSide are slower than other servers "+
 			"send events: one is dropped", "namespace", n.name, "waiting", maxServerEvents)
 	}
-	return nil
 }
 
 // event answers an event.

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/valkey"
 	"github.com/throng-server/throng/socketio"
 )
 
@@ -26,21 +28,31 @@ const shutdownTime = 10 * time.Second
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:5000", "address to listen on, `HOST:PORT`")
+	broker := flag.String("valkey", "", "Valkey `URL` that joins several servers to one")
+	id := flag.String("node-id", "", "`name` in the cluster")
 	flag.Parse()
-	if err := run(*listen); err != nil {
+	if err := run(*listen, *broker, *id); err != nil {
 		fmt.Fprintln(os.Stderr, "contractserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string) error {
-	srv, err := newServer(addr)
+func run(addr, broker, id string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var node cluster.Transport // nil: alone
+	if broker != "" {
+		t, err := valkey.Open(ctx, valkey.Options{URL: broker, NodeID: id})
+		if err != nil {
+			return err
+		}
+		node = t
+	}
+	srv, err := newServer(addr, node)
 	if err != nil {
 		return err
 	}
 	socketio.TuneMemory()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if err := srv.Start(); err != nil {
 		return err
 	}
@@ -58,8 +70,8 @@ func run(addr string) error {
 	return srv.Shutdown(ctx)
 }
 
-func newServer(addr string) (*socketio.Server, error) {
-	srv, err := socketio.NewServer(socketio.Options{Addr: addr, AllowEIO3: true})
+func newServer(addr string, node cluster.Transport) (*socketio.Server, error) {
+	srv, err := socketio.NewServer(socketio.Options{Addr: addr, AllowEIO3: true, Cluster: node})
 	if err != nil {
 		return nil, err
 	}

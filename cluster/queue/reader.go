@@ -125,7 +125,7 @@ func Open(o Options, sink Sink) (*Reader, error) {
 	}
 	opt, err := clientOption(o.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("queue: %w", err)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

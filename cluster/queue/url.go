@@ -18,7 +18,7 @@ func clientOption(url string) (valkey.ClientOption, error) {
 	opt, err := valkey.ParseURL(url)
 	if err != nil {
 		// The URL may hold a password, which the error may quote.
-		return opt, errors.New("queue: the URL is none of redis://, rediss://, valkey://, " +
+		return opt, errors.New("the URL is none of redis://, rediss://, valkey://, " +
 			"valkeys:// or unix://, or has a part that is wrong")
 	}
 	opt.ForceSingleClient = opt.Sentinel.MasterSet == ""

@@ -59,7 +59,7 @@ var rules = []rule{
 	{"cmd", []string{"internal/cli"}},
 	{"e2e/suiteserver", []string{"socketio", "netpoll", "protocol", "internal/engine", ws}},
 	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},
-	{"benchmarks/contractserver", []string{"socketio"}},
+	{"benchmarks/contractserver", []string{"socketio", "cluster"}},
 	// xsys: thousands of clients in one process need epoll of their own.
 	{"benchmarks", []string{"benchmarks/internal", "socketio", "netpoll", "protocol", "rooms",
 		"cluster", ws, xsys}},

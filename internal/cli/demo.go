@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ func newDemo() *cobra.Command {
 	var o socketio.Options
 	var client string
 	var recovery time.Duration
+	var m membership
 	var q queues
 	c := &cobra.Command{
 		Use:   "demo",
@@ -27,7 +29,7 @@ func newDemo() *cobra.Command {
 				o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
 					MaxDisconnectionDuration: recovery}
 			}
-			return runDemo(o, client, &q, c.ErrOrStderr())
+			return runDemo(o, client, &m, &q, c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -43,13 +45,16 @@ func newDemo() *cobra.Command {
 		"how long a lost client may come back to its session and missed events (default never)")
 	f.StringVar(&client, "client", "",
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
+	m.flags(c)
 	q.flags(c)
 	return c
 }
 
-func runDemo(o socketio.Options, clientMode string, q *queues, stderr io.Writer) error {
+func runDemo(o socketio.Options, clientMode string, m *membership, q *queues,
+	stderr io.Writer,
+) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	if err := q.check(); err != nil {
+	if err := errors.Join(m.check(), q.check()); err != nil {
 		return err
 	}
 	client, err := clientjs.Open(clientMode)
@@ -59,7 +64,7 @@ func runDemo(o socketio.Options, clientMode string, q *queues, stderr io.Writer)
 	o.ClientFiles = client
 	o.Logger = log
 	o.AllowEIO3 = true
-	srv, err := newServer(o)
+	srv, err := newServer(o, m)
 	if err != nil {
 		return err
 	}

@@ -5,4 +5,5 @@
 //	1   could not do it: the address is taken, a limit is too low
 //	2   wrong use of the command line
 //	70  the event loops ended without being asked to
+//	78  wrong configuration: another server of the cluster has the node id
 package cli

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"fmt"
+	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -41,12 +41,12 @@ func (q *queues) check() error {
 		if f.url == "" {
 			continue
 		}
-		if err := queue.CheckURL(f.url); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+		if err := checkURL(f.name, f.url); err != nil {
+			return err
 		}
 	}
 	if q.flaskURL == "" && len(q.flaskChannels) > 0 {
-		return fmt.Errorf("--flask-channel is nothing without --flask-queue")
+		return errors.New("--flask-channel is nothing without --flask-queue")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,13 @@ import (
 	"github.com/throng-server/throng/internal/clientjs"
 )
 
-// Exit codes; 70 is EX_SOFTWARE of sysexits.
+// Exit codes; 70 is EX_SOFTWARE of sysexits, 78 EX_CONFIG.
 const (
 	exitOK      = 0
 	exitRuntime = 1
 	exitUsage   = 2
 	exitEngine  = 70
+	exitConfig  = 78
 )
 
 // version is stamped by the build.
@@ -38,7 +40,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	if err == nil {
 		return exitOK
 	}
@@ -66,7 +68,7 @@ func newRoot() *cobra.Command {
 		}
 		return errors.New("name a command")
 	}
-	root.AddCommand(newDemo(), newServe(), newVersion())
+	root.AddCommand(newDemo(), newEmit(), newServe(), newVersion())
 	return root
 }
 

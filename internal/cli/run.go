@@ -33,7 +33,7 @@ func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr 
 	socketio.TuneProcessors(loops)
 	socketio.TuneMemory()
 	if err := srv.Start(); err != nil {
-		return &codeError{exitRuntime, err}
+		return &codeError{startCode(err), err}
 	}
 	boot(srv, loops, log)
 	if err := listening(srv.Addr().String()); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/internal/clientjs"
 	"github.com/throng-server/throng/socketio"
 )
@@ -19,6 +21,7 @@ type server struct {
 	opt        socketio.Options
 	namespaces []string
 	client     string
+	member     membership
 	queues     queues
 }
 
@@ -44,6 +47,7 @@ waits for an answer.`,
 	f.BoolVar(&s.opt.ReusePort, "reuse-port", false, "let other processes serve the address too")
 	f.StringVar(&s.client, "client", "",
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
+	s.member.flags(c)
 	s.queues.flags(c)
 	return c
 }
@@ -55,7 +59,7 @@ func (s *server) run(stderr io.Writer) error {
 			return fmt.Errorf("--namespace: %q does not begin with a slash, or has a comma", name)
 		}
 	}
-	if err := s.queues.check(); err != nil {
+	if err := errors.Join(s.member.check(), s.queues.check()); err != nil {
 		return err
 	}
 	client, err := clientjs.Open(s.client)
@@ -64,7 +68,7 @@ func (s *server) run(stderr io.Writer) error {
 	}
 	s.opt.ClientFiles = client
 	s.opt.Logger = log
-	srv, err := newServer(s.opt)
+	srv, err := newServer(s.opt, &s.member)
 	if err != nil {
 		return err
 	}
@@ -73,31 +77,44 @@ func (s *server) run(stderr io.Writer) error {
 	for _, name := range s.namespaces {
 		srv.Of(name).OnUnhandled(orphans.event)
 	}
-	srv.HandleFunc("GET /healthz", s.health)
+	srv.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		s.health(w, srv.Stats().Cluster)
+	})
 	defer s.queues.close(log)
 	defer orphans.sum()
 	return run(srv, s.opt.Loops, log, func(string) error { return s.queues.open(srv, log) })
 }
 
-// health tells that the process serves; degraded, that others may not reach
-// its clients.
-func (s *server) health(w http.ResponseWriter, _ *http.Request) {
+// health tells that the process serves; degraded, that a broker is away, so
+// that emits from elsewhere may not reach its clients. Neither is a reason to
+// take the server out: all of them would go at once.
+func (s *server) health(w http.ResponseWriter, c cluster.Status) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	if !s.queues.connected() {
+	if !s.queues.connected() || s.member.url != "" && !c.Connected || c.Degraded {
 		_, _ = io.WriteString(w, "degraded\n")
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// newServer is socketio.NewServer; a wrong option is named by its flag.
-func newServer(o socketio.Options) (*socketio.Server, error) {
+// newServer is socketio.NewServer with a place in a cluster; a wrong option is
+// named by its flag.
+func newServer(o socketio.Options, m *membership) (*socketio.Server, error) {
+	var err error
+	if o.Cluster, err = m.open(o.Logger); err != nil {
+		return nil, err
+	}
 	srv, err := socketio.NewServer(o)
 	if bad := (*socketio.OptionError)(nil); errors.As(err, &bad) {
-		return nil, fmt.Errorf("%s: %s", flagOf(bad.Field), bad.Reason)
+		err = fmt.Errorf("%s: %s", flagOf(bad.Field), bad.Reason)
 	} else if err != nil {
-		return nil, &codeError{exitRuntime, err}
+		err = &codeError{exitRuntime, err}
 	}
-	return srv, nil
+	if err != nil && o.Cluster != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		err = errors.Join(err, o.Cluster.Close(ctx))
+	}
+	return srv, err
 }

@@ -1,27 +1,12 @@
 package feed
 
 import (
-	"context"
-	"errors"
-	"sync"
-
 	"github.com/throng-server/throng/cluster/queue"
 	"github.com/throng-server/throng/socketio"
 )
 
-// maxServerEvents bounds the events that wait for the handlers of the server.
-const maxServerEvents = 1024
-
-var errBusy = errors.New("the server's handlers are slower than the events for them")
-
 // Sink does what a queue.Reader reads on a server. It implements queue.Sink.
-type Sink struct {
-	srv *socketio.Server
-
-	mu     sync.Mutex
-	events []func()
-	busy   bool
-}
+type Sink struct{ srv *socketio.Server }
 
 // New returns a Sink for srv, which may not have started yet.
 func New(srv *socketio.Server) *Sink { return &Sink{srv: srv} }
@@ -75,37 +60,10 @@ func (s *Sink) CloseRoom(ns, room string) {
 	s.with(ns, queue.Target{Rooms: []string{room}}, func(b socketio.Broadcast) { b.SocketsLeave(room) })
 }
 
-// ServerEvent implements queue.Sink: handlers run one after the other, in the
-// order of the events, and do not hold up the Reader.
+// ServerEvent implements queue.Sink.
 func (s *Sink) ServerEvent(ns, event string, args []any) error {
-	n, ok := s.srv.Namespace(ns)
-	if !ok {
-		return nil
+	if n, ok := s.srv.Namespace(ns); ok {
+		return n.ReceiveServerSide(event, args...)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.events) >= maxServerEvents {
-		return errBusy
-	}
-	s.events = append(s.events, func() { _ = n.ReceiveServerSide(event, args...) })
-	if s.busy {
-		return nil
-	}
-	s.busy = true
-	return s.srv.Go(func(context.Context) { s.run() })
-}
-
-func (s *Sink) run() {
-	for {
-		s.mu.Lock()
-		if len(s.events) == 0 {
-			s.busy = false
-			s.mu.Unlock()
-			return
-		}
-		f := s.events[0]
-		s.events = s.events[1:]
-		s.mu.Unlock()
-		f()
-	}
+	return nil
 }
