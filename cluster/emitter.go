@@ -15,7 +15,7 @@ import (
 // cluster/valkey has one.
 type Publisher interface {
 	// Publish returns when the entry is where the nodes will read it, or with an
-	// error if it may not be. The entry must not be kept.
+	// error if it may not be. The entry is the Publisher's then.
 	Publish(entry []byte) error
 }
 

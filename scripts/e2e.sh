@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The end-to-end tests alone: official clients in Node and Python, the same
-# behind nginx, then Chromium. `scripts/e2e.sh client`, `proxy` and `browser` run
-# one part; ONLY=words runs the tests whose name matches.
+# behind nginx, emits of other processes, then Chromium. `scripts/e2e.sh client`,
+# `proxy`, `queue` and `browser` run one part; ONLY=words runs the tests whose name
+# matches.
 . "$(dirname "$0")/lib.sh"
 need_go
 need_node
@@ -29,6 +30,16 @@ if wanted proxy; then
 	NGINX=$(nginx_path) || die "e2e: no nginx: apt-get install -y nginx"
 	export NGINX
 	node "${opts[@]}" e2e/proxy/*.test.js </dev/null
+fi
+if wanted queue; then
+	have valkey-server || die "e2e: no valkey-server: apt-get install -y valkey-server"
+	for env in newest pickle; do
+		python_env e2e/queue/$env ||
+			die "e2e: no Python packages (see above): apt-get install -y python3-venv"
+	done
+	build_binary
+	CHROMIUM=$(chromium_path) THRONG_BINARY=$PWD/bin/throng \
+		node "${opts[@]}" e2e/queue/*.test.js </dev/null
 fi
 if wanted browser; then
 	browser=$(chromium_path) ||

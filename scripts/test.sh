@@ -63,6 +63,11 @@ if nginx_path >/dev/null; then
 else
 	skip "behind nginx" "no nginx"
 fi
+if has_package valkey-server && has_package python3-venv; then
+	stage "emits of other processes" scripts/e2e.sh queue
+else
+	skip "emits of other processes" "no valkey-server, or no Python with venv"
+fi
 if chromium_path >/dev/null; then
 	stage "Chromium" scripts/e2e.sh browser
 else

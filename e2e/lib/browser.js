@@ -1,11 +1,13 @@
 // Chromium and the throng binary for the browser tests.
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Program } from "./process.js";
+
+// The demo has to come back on the same port.
+export { freePort } from "./port.js";
 
 // Chromium keeps to itself: no look-ups, no updates, no sandbox as root.
 const flags = [
@@ -24,18 +26,6 @@ export async function shots() {
   if (process.env.THRONG_SHOTS) return { dir: process.env.THRONG_SHOTS, done: async () => {} };
   const dir = await mkdtemp(join(tmpdir(), "throng-shots-"));
   return { dir, done: () => rm(dir, { recursive: true, force: true }) };
-}
-
-// A port that is free now; the demo has to come back on the same one.
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const s = createServer();
-    s.on("error", reject);
-    s.listen(0, "127.0.0.1", () => {
-      const { port } = s.address();
-      s.close(() => resolve(port));
-    });
-  });
 }
 
 export class Demo {

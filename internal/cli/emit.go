@@ -45,13 +45,17 @@ it at once, others when they are back; whether anybody was there is not told.`,
 			if err != nil {
 				return err
 			}
+			entry, err := e.entry(args[0], values)
+			if err != nil {
+				return err
+			}
 			if e.url == "" {
 				return errors.New("--valkey is needed")
 			}
 			if err := checkURL("--valkey", e.url); err != nil {
 				return err
 			}
-			return e.send(c.Context(), args[0], values)
+			return e.send(c.Context(), entry)
 		},
 	}
 	f := c.Flags()
@@ -98,19 +102,33 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-func (e *emission) send(ctx context.Context, event string, values []any) error {
-	ctx, cancel := context.WithTimeout(ctx, emitTime)
-	defer cancel()
-	p, err := valkey.NewEmitter(ctx, valkey.Options{URL: e.url})
-	if err != nil {
-		return &codeError{exitRuntime, err}
-	}
-	out := cluster.NewEmitter(p)
-	to := out.Of(e.namespace).To(e.rooms...).Except(e.except...)
+// entry encodes the event, before anybody is asked to take it.
+func (e *emission) entry(event string, values []any) ([]byte, error) {
+	var k keeper
+	to := cluster.NewEmitter(&k).Of(e.namespace).To(e.rooms...).Except(e.except...)
 	if e.volatile {
 		to = to.Volatile()
 	}
-	err = errors.Join(to.Emit(event, values...), out.Close())
+	err := to.Emit(event, values...)
+	return k.entry, err
+}
+
+// keeper keeps what an emitter publishes.
+type keeper struct{ entry []byte }
+
+func (k *keeper) Publish(entry []byte) error {
+	k.entry = entry
+	return nil
+}
+
+// send hands an entry to the broker.
+func (e *emission) send(ctx context.Context, entry []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, emitTime)
+	defer cancel()
+	p, err := valkey.NewEmitter(ctx, valkey.Options{URL: e.url})
+	if err == nil {
+		err = errors.Join(p.Publish(entry), p.Close())
+	}
 	if err != nil {
 		return &codeError{exitRuntime, err}
 	}
