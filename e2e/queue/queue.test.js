@@ -3,16 +3,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
 import { Broker } from "../lib/broker.js";
 import { Program, until } from "../lib/process.js";
 import { Instance } from "../lib/serve.js";
-
-const here = new URL(".", import.meta.url).pathname;
-const python = (env) => `${here}${env}/.venv/bin/python`;
+import { folder, python, Writer } from "../lib/writer.js";
 
 let broker, a, b;
 
@@ -27,10 +24,7 @@ before(async () => {
   }
 });
 
-const writers = new Set();
-
 after(async () => {
-  for (const w of writers) w.child.kill();
   await a?.stop();
   await b?.stop();
   await broker?.stop();
@@ -54,31 +48,6 @@ async function got(socket, ...want) {
   assert.deepEqual(socket.got, [...want, ["end"]]);
 }
 
-// A Python process that publishes.
-class Writer {
-  static async start(env, kind) {
-    const w = new Writer();
-    w.child = spawn(python(env), [`${here}writer.py`, broker.url, kind],
-      { stdio: ["pipe", "pipe", "inherit"] });
-    writers.add(w);
-    w.lines = createInterface({ input: w.child.stdout })[Symbol.asyncIterator]();
-    assert.equal((await w.lines.next()).value, "ready");
-    return w;
-  }
-
-  async call(method, args, kwargs = {}) {
-    this.child.stdin.write(JSON.stringify([method, args, kwargs]) + "\n");
-    assert.equal((await this.lines.next()).value, "ok", `${method} ${JSON.stringify(args)}`);
-  }
-
-  async end() {
-    await this.call("emit", ["end", null], { namespace: "/" });
-    await this.call("emit", ["end", null], { namespace: "/chat" });
-    this.child.stdin.end();
-    await once(this.child, "exit");
-  }
-}
-
 for (const env of ["newest", "pickle"]) {
   for (const kind of ["flask", "manager"]) {
     // Several arguments are a tuple.
@@ -86,7 +55,7 @@ for (const env of ["newest", "pickle"]) {
 
     test(`${env} ${kind}: what is emitted arrives as it is`, async () => {
       const c = await crowd();
-      const w = await Writer.start(env, kind);
+      const w = await Writer.start(env, kind, broker.url);
       const values = [
         [{ a: 1, nested: { list: [1, 2.5, null, true, "\u00e9\u20ac\u{1f600}"] } }],
         ["text"], [["a", "list"]], [0], [false], [{}], [[]], [2 ** 53],
@@ -106,9 +75,9 @@ for (const env of ["newest", "pickle"]) {
 
     test(`${env} ${kind}: rooms, exceptions, closed rooms`, async () => {
       const c = await crowd();
-      const w = await Writer.start(env, kind);
+      const w = await Writer.start(env, kind, broker.url);
       // A manager makes sockets of others join; Flask has no way to do that.
-      const m = kind === "manager" ? w : await Writer.start(env, "manager");
+      const m = kind === "manager" ? w : await Writer.start(env, "manager", broker.url);
       await manage(m, c);
       await settled(c);
       const emit = (what, kw) => w.call("emit", ["ev", what], { namespace: "/", ...kw });
@@ -136,7 +105,7 @@ for (const env of ["newest", "pickle"]) {
   // A manager alone cannot: it asks its server first.
   test(`${env} flask: a socket is disconnected, wherever it is`, async () => {
     const c = await crowd();
-    const w = await Writer.start(env, "flask");
+    const w = await Writer.start(env, "flask", broker.url);
     const gone = [c.a1, c.b1].map((s) => once(s, "disconnect"));
     await w.call("server.disconnect", [c.a1.id], { namespace: "/" });
     await w.call("server.disconnect", [c.b1.id]);
@@ -178,12 +147,12 @@ test("a Celery worker emits to both instances", async () => {
   const c = await crowd();
   const worker = spawn(python("newest"), ["-m", "celery", "-A", "tasks", "worker", "--pool", "solo",
     "--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"],
-  { cwd: here, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  { cwd: folder, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   worker.stderr.on("data", (d) => { log += d; });
   const exited = once(worker, "exit");
   try {
-    const p = new Program(python("newest"), [`${here}delay.py`, "20"], { env });
+    const p = new Program(python("newest"), [`${folder}delay.py`, "20"], { env });
     assert.equal((await p.exited).code, 0, p.stderr);
     for (const s of [c.a1, c.a2, c.b1]) {
       await until(() => s.got.length >= 20, `20 events, got ${s.got.length}\n${log}`, 30000);
@@ -193,7 +162,7 @@ test("a Celery worker emits to both instances", async () => {
     await exited;
   }
   // Behind the worker's last emit.
-  const w = await Writer.start("newest", "flask");
+  const w = await Writer.start("newest", "flask", broker.url);
   await w.end();
   const want = Array.from({ length: 20 }, (_, n) => ["sum", { x: n, y: n, sum: 2 * n }]);
   for (const s of [c.a1, c.a2, c.b1]) await got(s, ...want);
