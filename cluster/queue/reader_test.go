@@ -5,81 +5,22 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/valkey-io/valkey-go"
 	"go.uber.org/goleak"
+
+	"github.com/throng-server/throng/internal/brokertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// broker is a valkey-server on a socket of its own.
-type broker struct {
-	t    testing.TB
-	sock string
-	args []string
-	cmd  *exec.Cmd
-	send valkey.Client
-}
-
-func newBroker(t testing.TB, args ...string) *broker {
-	t.Helper()
-	path, err := exec.LookPath("valkey-server")
-	if err != nil {
-		t.Skip("no valkey-server")
-	}
-	// A socket's path may have 107 bytes: t.TempDir is too long.
-	dir, err := os.MkdirTemp("", "q")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &broker{t: t, sock: filepath.Join(dir, "s")}
-	b.args = append([]string{path, "--port", "0", "--unixsocket", b.sock, "--dir", dir,
-		"--save", "", "--daemonize", "no"}, args...)
-	b.start()
-	t.Cleanup(b.stop)
-	return b
-}
-
-func (b *broker) url() string { return "unix://" + b.sock }
-
-func (b *broker) start() {
-	b.t.Helper()
-	b.cmd = exec.Command(b.args[0], b.args[1:]...)
-	require.NoError(b.t, b.cmd.Start())
-	opt, err := clientOption(b.url())
-	require.NoError(b.t, err)
-	require.Eventually(b.t, func() bool {
-		b.send, err = valkey.NewClient(opt)
-		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
-}
-
-func (b *broker) stop() {
-	if b.cmd == nil {
-		return
-	}
-	b.send.Close()
-	_ = b.cmd.Process.Kill()
-	_ = b.cmd.Wait()
-	b.cmd = nil
-	_ = os.Remove(b.sock)
-}
-
 // publish returns how many connections the broker gave the message to.
-func (b *broker) publish(channel, body string) int64 {
-	b.t.Helper()
-	n, err := b.send.Do(context.Background(),
-		b.send.B().Publish().Channel(channel).Message(body).Build()).AsInt64()
-	require.NoError(b.t, err)
-	return n
+func publish(s *brokertest.Server, channel, body string) string {
+	return s.Do("PUBLISH", channel, body)
 }
 
 // logs is a log that may be read meanwhile.
@@ -136,21 +77,21 @@ func (r *recorder) wait(t *testing.T, n int) []string {
 
 func TestReadsBothChannelsInOrder(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	r, sink, out := open(t, b.url(), Python())
+	b := brokertest.Start(t)
+	r, sink, out := open(t, b.URL(), Python())
 	subscribed(t, r)
 	const emit = `{"method": "emit", "event": "ev", "binary": false, "data": ["`
 	want := make([]string, 0, 300)
 	for i := range 100 {
 		n := strings.Repeat("x", i)
-		require.EqualValues(t, 1, b.publish("socketio", emit+n+`"]}`))
-		require.EqualValues(t, 1, b.publish("flask-socketio", emit+n+`"]}`))
-		require.EqualValues(t, 1, b.publish("socketio", "broken"))
+		require.Equal(t, "1", publish(b, "socketio", emit+n+`"]}`))
+		require.Equal(t, "1", publish(b, "flask-socketio", emit+n+`"]}`))
+		require.Equal(t, "1", publish(b, "socketio", "broken"))
 		want = append(want, `2["ev","`+n+`"] to all`, `2["ev","`+n+`"] to all`)
 	}
-	b.publish("socketio", `{"method": "emit", "event": "ev", "namespace": "/no"}`)
-	b.publish("other", emit+`no"]}`)
-	b.publish("socketio", `{"method": "emit", "event": "ev", "callback": ["r", "/", 1]}`)
+	publish(b, "socketio", `{"method": "emit", "event": "ev", "namespace": "/no"}`)
+	publish(b, "other", emit+`no"]}`)
+	publish(b, "socketio", `{"method": "emit", "event": "ev", "callback": ["r", "/", 1]}`)
 	want = append(want, `2["ev"] to all`)
 	require.Equal(t, want, sink.wait(t, len(want)))
 	require.Eventually(t, func() bool { return r.Status().Received == 302 }, time.Second, time.Millisecond)
@@ -164,16 +105,16 @@ func TestReadsBothChannelsInOrder(t *testing.T) {
 
 func TestReadsNode(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	r, sink, _ := open(t, b.url(), Node("a*b"))
+	b := brokertest.Start(t)
+	r, sink, _ := open(t, b.URL(), Node("a*b"))
 	subscribed(t, r)
-	b.publish("a*b#/chat#r#", string(packed(t,
+	publish(b, "a*b#/chat#r#", string(packed(t,
 		"93 'emitter' 83 'type' 02 'data' 92 'ev' c40107 'nsp' '/chat' 83 'rooms' 91 'r' 'flags' 80 'except' 90")))
-	b.publish("a*b-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
-	b.publish("axb-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
-	b.publish("a*b-response#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
-	b.publish("a*b-request#/#", `{"type":1,"requestId":"x"}`)
-	b.publish("a*b-request#/#", `{"uid":"emitter","type":6,"data":["end"]}`)
+	publish(b, "a*b-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	publish(b, "axb-request#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	publish(b, "a*b-response#/#", `{"type":4,"opts":{"rooms":["s"],"except":[]},"close":true}`)
+	publish(b, "a*b-request#/#", `{"type":1,"requestId":"x"}`)
+	publish(b, "a*b-request#/#", `{"uid":"emitter","type":6,"data":["end"]}`)
 	require.Equal(t, []string{
 		`51-/chat,["ev",{"_placeholder":true,"num":0}] 07 to ["r"]`,
 		`/: disconnect ["s"] true`,
@@ -183,15 +124,15 @@ func TestReadsNode(t *testing.T) {
 
 func TestComesBack(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	r, sink, out := open(t, b.url(), Python("x"))
+	b := brokertest.Start(t)
+	r, sink, out := open(t, b.URL(), Python("x"))
 	subscribed(t, r)
-	b.stop()
+	b.Stop()
 	require.Eventually(t, func() bool { return !r.Status().Connected }, 10*time.Second, time.Millisecond)
 	require.NotEmpty(t, r.Status().Err)
-	b.start()
+	b.Restart()
 	subscribed(t, r)
-	require.EqualValues(t, 1, b.publish("x", `{"method": "close_room", "room": "r"}`))
+	require.Equal(t, "1", publish(b, "x", `{"method": "close_room", "room": "r"}`))
 	require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
 	require.EqualValues(t, 1, r.Status().Reconnects)
 	require.Equal(t, 1, out.count("not connected"), "once an outage")
@@ -199,15 +140,15 @@ func TestComesBack(t *testing.T) {
 
 func TestStartsWithoutBroker(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	b.stop()
-	r, sink, _ := open(t, b.url(), Python("x"))
+	b := brokertest.Start(t)
+	b.Stop()
+	r, sink, _ := open(t, b.URL(), Python("x"))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, r.Subscribed(ctx), context.DeadlineExceeded)
-	b.start()
+	b.Restart()
 	subscribed(t, r)
-	b.publish("x", `{"method": "close_room", "room": "r"}`)
+	publish(b, "x", `{"method": "close_room", "room": "r"}`)
 	require.Len(t, sink.wait(t, 1), 1)
 	require.Zero(t, r.Status().Reconnects)
 }
@@ -242,17 +183,17 @@ func TestRefusedURLs(t *testing.T) {
 // A broker that stops without closing anything: only a question finds out.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
-	b := newBroker(t)
-	r, sink, _ := open(t, b.url(), Python("x"))
+	b := brokertest.Start(t)
+	r, sink, _ := open(t, b.URL(), Python("x"))
 	subscribed(t, r)
-	require.NoError(t, b.cmd.Process.Signal(syscall.SIGSTOP))
+	b.Freeze()
 	require.Eventually(t, func() bool { return !r.Status().Connected },
 		2*(pingInterval+pingTimeout), 10*time.Millisecond)
-	require.NoError(t, b.cmd.Process.Signal(syscall.SIGCONT))
+	b.Thaw()
 	subscribed(t, r)
 	// The old subscription may be alive in the broker for a moment: it must not
 	// bring the message a second time.
-	b.publish("x", `{"method": "close_room", "room": "r"}`)
+	publish(b, "x", `{"method": "close_room", "room": "r"}`)
 	require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
 	require.EqualValues(t, 1, r.Status().Received)
 }

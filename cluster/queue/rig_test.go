@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -128,7 +130,7 @@ func bytesOf(v any, atts *[]string) any {
 			*atts = append(*atts, s)
 			return map[string]any{"_placeholder": true, "num": len(*atts) - 1}
 		}
-		for k := range v {
+		for _, k := range slices.Sorted(maps.Keys(v)) { // the order of the test data
 			v[k] = bytesOf(v[k], atts)
 		}
 	}
