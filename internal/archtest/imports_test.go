@@ -21,6 +21,7 @@ const (
 	xsys   = "golang.org/x/sys"
 	valkey = "github.com/valkey-io/valkey-go"
 	cobra  = "github.com/spf13/cobra"
+	hdr    = "github.com/HdrHistogram/hdrhistogram-go"
 
 	testify = "github.com/stretchr/testify"
 )
@@ -50,7 +51,9 @@ var rules = []rule{
 	// Only tests import it.
 	{"internal/brokertest", []string{testify}},
 	{"socketio", []string{"internal/engine", "netpoll", "protocol", "rooms", "cluster", ws}},
-	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra}},
+	// xsys: whether there is a terminal.
+	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra, xsys}},
+	{"internal/loadgen", []string{hdr, xsys}},
 	{"internal/demo", []string{"socketio", "internal/clientjs"}},
 	{"internal/clientjs", nil},
 	// Only tests import it.

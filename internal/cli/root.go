@@ -15,11 +15,12 @@ import (
 
 // Exit codes; 70 is EX_SOFTWARE of sysexits, 78 EX_CONFIG.
 const (
-	exitOK      = 0
-	exitRuntime = 1
-	exitUsage   = 2
-	exitEngine  = 70
-	exitConfig  = 78
+	exitOK        = 0
+	exitRuntime   = 1
+	exitUsage     = 2
+	exitThreshold = 3
+	exitEngine    = 70
+	exitConfig    = 78
 )
 
 // version is stamped by the build.
@@ -68,7 +69,7 @@ func newRoot() *cobra.Command {
 		}
 		return errors.New("name a command")
 	}
-	root.AddCommand(newDemo(), newEmit(), newServe(), newVersion())
+	root.AddCommand(newBench(), newBenchWorker(), newDemo(), newEmit(), newServe(), newVersion())
 	return root
 }
 
