@@ -76,7 +76,8 @@ func (w *worker) newDrops(start int64) *drops {
 	if w.plan.Scenario != Jitter || rate == 0 {
 		return &drops{next: math.MaxInt64}
 	}
-	return &drops{w, start, float64(time.Second) / rate}
+	step := float64(time.Second) / rate
+	return &drops{w, start + int64(step), step}
 }
 
 // upTo loses whom it is time for.
@@ -157,7 +158,15 @@ func (w *worker) churn() {
 	}
 	w.until(now()+int64(w.plan.Duration), nil)
 	ended, w.queue, w.lostIt = true, nil, nil
-	w.until(now()+int64(w.plan.Timeout), func() bool { return w.counts.InFlight == 0 })
+	gone := standing // those before it are
+	w.until(now()+int64(w.plan.Timeout), func() bool {
+		for ; gone < int32(len(w.conns)); gone++ {
+			if w.conns[gone].state != offline {
+				return false
+			}
+		}
+		return true
+	})
 	w.queue = nil
 }
 

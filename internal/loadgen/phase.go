@@ -219,12 +219,15 @@ func (w *worker) finish(sent []uint32) {
 	end := now() + int64(w.plan.Drain)
 	w.until(end, func() bool {
 		for ; int(pending) < len(w.conns); pending++ {
-			if w.conns[pending].state == offline && !w.conns[pending].back {
+			if w.conns[pending].back {
+				return false
+			}
+			if w.conns[pending].state == offline {
 				continue
 			}
 			for slot, x := range w.ownWindows(pending) {
-				// After the drop the messages missed do not come any more.
-				if x.last < expect(pending, slot) {
+				// What was sent while a client was away does not come.
+				if x.last < expect(pending, slot) && !x.away {
 					return false
 				}
 			}
