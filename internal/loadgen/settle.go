@@ -12,6 +12,10 @@ const (
 	lagTime   = 2 * time.Millisecond
 )
 
+// slabLeast is how many connections stand out from what the rest of the
+// machine does to the kernel's memory.
+const slabLeast = 1_000
+
 // result puts together what was counted and measured.
 func (r *run) result() *Result {
 	c := r.fleet.counts()
@@ -41,7 +45,9 @@ func (r *run) result() *Result {
 	res.Kernel = Kernel{
 		Sockets: r.kernelEnd.sockets, TimeWait: r.kernelEnd.waiting, Buffers: r.kernelEnd.buffers,
 		SlabStart: r.kernelStart.slab, SlabEnd: r.kernelEnd.slab,
-		PerConnection: per(float64(r.kernelEnd.slab-r.kernelStart.slab), float64(c.Ready)),
+	}
+	if c.Ready >= slabLeast {
+		res.Kernel.PerConnection = per(float64(r.kernelEnd.slab-r.kernelStart.slab), float64(c.Ready))
 	}
 	res.Generator = r.generator()
 	return res
