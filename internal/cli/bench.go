@@ -336,8 +336,8 @@ func runBench(c *cobra.Command, p loadgen.Plan, b benchFlags) error {
 	switch {
 	case res.Interrupted:
 		return &codeError{exitRuntime, errors.New("interrupted")}
-	case p.Connections > 0 && res.Connections.Connected == 0:
-		return &codeError{exitRuntime, errors.New("no client could connect")}
+	case res.Trouble() != "":
+		return &codeError{exitRuntime, errors.New(res.Trouble())}
 	case !res.OK:
 		return &codeError{exitThreshold, errors.New("a threshold was not kept")}
 	case b.failBusy && res.Generator.Saturated:

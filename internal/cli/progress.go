@@ -21,11 +21,11 @@ func newProgress(mode string, w io.Writer) (func(loadgen.Progress), error) {
 	case "never":
 		return nil, nil
 	case "always":
-		return func(p loadgen.Progress) { live(w, p) }, nil
+		return func(p loadgen.Progress) { live(w, usualWidth, p) }, nil
 	case "auto":
 		if f, ok := w.(*os.File); ok {
 			if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
-				return func(p loadgen.Progress) { live(w, p) }, nil
+				return func(p loadgen.Progress) { live(w, width(f), p) }, nil
 			}
 		}
 		return func(p loadgen.Progress) {
@@ -37,15 +37,28 @@ func newProgress(mode string, w io.Writer) (func(loadgen.Progress), error) {
 	return nil, fmt.Errorf("--progress: %q is not auto, always or never", mode)
 }
 
-func live(w io.Writer, p loadgen.Progress) {
+// usualWidth is that of a terminal that does not say.
+const usualWidth = 120
+
+// width is how many columns a terminal has now.
+func width(f *os.File) int {
+	if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
+		return int(size.Col)
+	}
+	return usualWidth
+}
+
+// live writes over the line before, which must not have been wrapped.
+func live(w io.Writer, columns int, p loadgen.Progress) {
 	full := int(p.Part * barWidth)
+	line := fmt.Sprintf("[%s%s] %s", strings.Repeat("=", full),
+		strings.Repeat(" ", barWidth-full), progressLine(p))
 	end := ""
 	if p.Done {
 		end = "\n"
 	}
 	// The code clears the rest of a longer line.
-	fmt.Fprintf(w, "\r[%s%s] %s\x1b[K%s", strings.Repeat("=", full),
-		strings.Repeat(" ", barWidth-full), progressLine(p), end)
+	fmt.Fprintf(w, "\r%s\x1b[K%s", line[:min(len(line), columns-1)], end)
 }
 
 func progressLine(p loadgen.Progress) string {

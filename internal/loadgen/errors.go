@@ -17,6 +17,7 @@ const (
 	errProtocol    = "protocol"    // what no server should send
 	errUnreachable = "unreachable" // no way there
 	errLocal       = "local"       // descriptors or ports have run out here
+	errGone        = "gone"        // a process of the server has ended
 )
 
 var errTooLong = errors.New("a message of more than 16 MiB")

@@ -9,14 +9,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // fleet is the coordinator's side of the workers. One goroutine uses it.
 type fleet struct {
-	workers []*member
-	said    chan said
+	workers   []*member
+	said      chan said
+	listeners sync.WaitGroup
 	// onTick is told what all workers together have done so far.
 	onTick func(do string, c counts, p50, p99 float64)
 }
@@ -61,7 +63,7 @@ func startFleet(n int, command func() *exec.Cmd) (*fleet, error) {
 		}
 		m.in = in
 		f.workers = append(f.workers, m)
-		go f.listen(i, out)
+		f.listeners.Go(func() { f.listen(i, out) })
 	}
 	return f, nil
 }
@@ -82,19 +84,25 @@ func (f *fleet) listen(i int, out io.Reader) {
 	}
 }
 
+// patience is how long a worker may take to end.
+const patience = 5 * time.Second
+
 // close ends all workers and waits for them.
 func (f *fleet) close() {
 	for _, m := range f.workers {
 		_ = m.in.Close() // which is how a worker knows
+		defer time.AfterFunc(patience, func() { _ = m.cmd.Process.Kill() }).Stop()
 	}
-	go func() { // nobody else listens any more
-		for range f.said { //nolint:revive // emptied, so that listeners can end
-		}
+	// What they still say must be read, or they could not end.
+	go func() {
+		f.listeners.Wait()
+		close(f.said)
 	}()
+	for range f.said {
+		continue
+	}
 	for _, m := range f.workers {
-		kill := time.AfterFunc(5*time.Second, func() { _ = m.cmd.Process.Kill() })
-		_ = m.cmd.Wait()
-		kill.Stop()
+		_ = m.cmd.Wait() // how it ended does not matter any more
 	}
 }
 
@@ -106,13 +114,13 @@ func (m *member) tell(c command) error {
 	return err
 }
 
-// do gives every worker the command that make returns for it, and waits until
+// do gives every worker the command that what returns for it, and waits until
 // all have done it. When ctx ends they are told to stop, which is no error.
-func (f *fleet) do(ctx context.Context, make func(worker int) command) error {
-	doing := make(0).Do
+func (f *fleet) do(ctx context.Context, what func(worker int) command) error {
+	doing := what(0).Do
 	for i, m := range f.workers {
 		m.ended = false
-		if err := m.tell(make(i)); err != nil {
+		if err := m.tell(what(i)); err != nil {
 			return fmt.Errorf("worker %d: %w", i, err)
 		}
 	}

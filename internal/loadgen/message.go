@@ -22,6 +22,8 @@ type command struct {
 	Worker int           `json:"worker,omitempty"` // setup: its number
 	For    time.Duration `json:"for,omitempty"`    // hold
 	Sent   []uint32      `json:"sent,omitempty"`   // finish: the last number of each stream
+
+	stopped bool // doStop came before it was begun
 }
 
 // Kinds of report.

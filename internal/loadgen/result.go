@@ -136,6 +136,19 @@ type Generator struct {
 	Why       string   `json:"why"` // "" if not
 }
 
+// Trouble is what makes a result useless whatever its thresholds: nobody was
+// let in, or the server ended. "" if there is none.
+func (r *Result) Trouble() string {
+	switch {
+	case r.Errors[errGone] != nil:
+		return "the server is gone: " + r.Errors[errGone].First
+	case r.Connections.Asked > 0 && r.Connections.Connected == 0,
+		r.Scenario == Churn && r.Churn.Cycles == 0:
+		return "no client could connect"
+	}
+	return ""
+}
+
 // per is a/b, or nil for nothing.
 func per(a, b float64) *float64 {
 	if b <= 0 {

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os/exec"
 	"runtime"
@@ -64,6 +63,8 @@ type run struct {
 	ramp, main                   account         // as known after those phases
 	rampCounts, mainCounts       counts          // as known before main
 	busy                         []time.Duration // of each worker before the measurement
+	gone                         uint64          // looks at processes that were not there
+	goneWhy                      string
 }
 
 // Run does what the plan says. When ctx ends it ends early, with what is known
@@ -111,9 +112,7 @@ func (r *run) phases(ctx context.Context) error {
 		return err
 	}
 	r.ramp, r.rampCounts = r.fleet.total(), r.fleet.counts()
-	if r.ramped, err = measure(r.o.PIDs); err != nil {
-		return fmt.Errorf("the server is gone: %w", err)
-	}
+	r.ramped = r.look(r.start)
 	if r.plan.Connections > 0 && r.rampCounts.Ready == 0 {
 		r.main, r.mainCounts, r.before, r.after = r.ramp, r.rampCounts, r.ramped, r.ramped
 		r.kernelEnd = measureKernel()
@@ -124,9 +123,7 @@ func (r *run) phases(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.before, err = measure(r.o.PIDs); err != nil {
-		return fmt.Errorf("the server is gone: %w", err)
-	}
+	r.before = r.look(r.ramped)
 	r.mainCounts = r.fleet.counts()
 	for _, m := range r.fleet.workers {
 		r.busy = append(r.busy, m.last.Full.CPU)
@@ -145,10 +142,23 @@ func (r *run) phases(ctx context.Context) error {
 	r.main = r.fleet.total()
 	r.main.Turn, r.main.Took = max(r.main.Turn, turn), took
 	r.kernelEnd = measureKernel()
-	if r.after, err = measure(r.o.PIDs); err != nil {
-		return fmt.Errorf("the server is gone: %w", err)
-	}
+	r.after = r.look(r.before)
 	return nil
+}
+
+// look measures the server. If a process of it is gone, what was known of it
+// before stands, and the result says so.
+func (r *run) look(before usage) usage {
+	u, err := measure(r.o.PIDs)
+	if err != nil {
+		r.gone++
+		if r.goneWhy == "" {
+			r.goneWhy = err.Error()
+		}
+		before.at, before.busy = u.at, u.busy
+		return before
+	}
+	return u
 }
 
 // measured is the command the scenario is about.

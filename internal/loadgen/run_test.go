@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -257,4 +258,59 @@ func TestWorkerThatIsNone(t *testing.T) {
 	p.Targets = []Target{{}}
 	_, err := Run(context.Background(), p, Options{Command: testBroken})
 	require.ErrorContains(t, err, "worker 0")
+}
+
+// A command that is to end before it has begun is not done.
+func TestInterruptBeforeTheMeasurement(t *testing.T) {
+	t.Parallel()
+	f, err := startFleet(2, testWorker)
+	require.NoError(t, err)
+	defer f.close()
+	p := small(Idle)
+	p.Processes = 2
+	target, _, err := ParseTarget(context.Background(), serve(t, socketio.Options{}, faults{}))
+	require.NoError(t, err)
+	p.Targets = []Target{target}
+	require.NoError(t, f.do(context.Background(), func(i int) command {
+		return command{Do: doSetup, Plan: &p, Worker: i}
+	}))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	began := time.Now()
+	require.NoError(t, f.do(ctx, func(int) command {
+		return command{Do: doHold, For: 10 * time.Minute}
+	}))
+	require.Less(t, time.Since(began), time.Minute)
+	// The next one is not affected.
+	require.NoError(t, f.do(context.Background(), func(int) command {
+		return command{Do: doConnect}
+	}))
+	require.Equal(t, 24, f.counts().Ready)
+}
+
+func TestServerThatEnds(t *testing.T) {
+	t.Parallel()
+	dying := exec.Command("sleep", "600")
+	require.NoError(t, dying.Start())
+	p := small(Idle)
+	p.Duration = 10 * time.Minute
+	p.Auth = `{"token":"secret"}`
+	target, _, err := ParseTarget(context.Background(), serve(t, socketio.Options{}, faults{}))
+	require.NoError(t, err)
+	p.Targets = []Target{target}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := Run(ctx, p, Options{PIDs: []int{dying.Process.Pid}, Command: testWorker,
+		Progress: func(p Progress) {
+			if p.Doing == doHold && dying.ProcessState == nil {
+				_ = dying.Process.Kill()
+				_ = dying.Wait()
+				cancel()
+			}
+		}})
+	require.NoError(t, err)
+	require.Contains(t, r.Errors, errGone)
+	require.Contains(t, r.Trouble(), "gone")
+	require.Equal(t, hidden, r.Plan.Auth)
+	require.Positive(t, r.Server.RSSEnd, "what was known before")
 }

@@ -16,6 +16,9 @@ const (
 // machine does to the kernel's memory.
 const slabLeast = 1_000
 
+// hidden stands for what clients authenticate with.
+const hidden = `"hidden"`
+
 // result puts together what was counted and measured.
 func (r *run) result() *Result {
 	c := r.fleet.counts()
@@ -25,6 +28,12 @@ func (r *run) result() *Result {
 		Latency: m.Latency.latency(), Back: m.Back.latency(),
 		Errors: m.Errors, Thresholds: []Threshold{},
 		Heartbeats: Heartbeats{c.Pings, m.PingInterval.Seconds(), m.Overdue},
+	}
+	if res.Plan.Auth != "" {
+		res.Plan.Auth = hidden
+	}
+	if r.gone > 0 {
+		res.Errors[errGone] = &ErrorCount{r.gone, r.goneWhy}
 	}
 	res.Connections = r.connections(&c)
 	res.Messages = r.messages(&c)

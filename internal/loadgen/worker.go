@@ -132,11 +132,10 @@ func (w *worker) obey() (err error) {
 		c := w.commands[0]
 		w.commands = w.commands[1:]
 		began := now()
-		w.doing, w.longest, w.lastTick = c.Do, 0, began
+		w.doing, w.stopped, w.longest, w.lastTick = c.Do, c.stopped, 0, began
 		err := w.do(c)
 		w.doing, w.napping = "", false
 		w.report(c.Do, err, began)
-		w.stopped = false
 	}
 }
 
@@ -373,11 +372,14 @@ func (w *worker) readCommands() {
 			panic(endOfInput{fmt.Errorf("a command that is none: %w", err)})
 		}
 		w.input = rest
-		if c.Do == doStop {
-			w.stopped = w.doing != ""
-			continue
+		switch last := len(w.commands) - 1; {
+		case c.Do != doStop:
+			w.commands = append(w.commands, c)
+		case last >= 0:
+			w.commands[last].stopped = true
+		default:
+			w.stopped = true // without effect if nothing is being done
 		}
-		w.commands = append(w.commands, c)
 	}
 }
 
