@@ -1,6 +1,9 @@
 package loadgen
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // sender is a connection that sends a stream.
 type sender struct {
@@ -32,21 +35,35 @@ func (w *worker) connectAll() {
 
 // joinAll has all enter their room, and waits for the answers.
 func (w *worker) joinAll() {
-	// A slice at a time: the server answers each at once.
+	// No more than these under way: the server answers each at once.
 	const slice = 256
+	asked, patient := 0, true
+	answered := func(but int) bool {
+		return w.until(now()+int64(w.plan.Timeout), func() bool {
+			return w.counts.Joined+but >= min(asked, w.counts.Ready)
+		})
+	}
 	for i := range int32(w.plan.share(w.plan.Connections, w.num)) {
+		if w.conns[i].state != ready {
+			continue
+		}
 		w.join(i)
-		if i%slice == slice-1 {
-			w.until(now()+int64(w.plan.Timeout), func() bool {
-				return len(w.joinedHead) == 0 || w.counts.Joined+slice >= int(i)
-			})
+		if asked++; asked%slice == 0 && patient {
+			patient = answered(slice) // the others are not waited for either
 		}
 	}
-	if len(w.joinedHead) == 0 {
+	if len(w.joinedHead) == 0 || !patient {
 		w.until(now()+int64(settleTime), nil)
-		return
 	}
-	w.until(now()+int64(w.plan.Timeout), func() bool { return w.counts.Joined >= w.counts.Ready })
+	if patient {
+		patient = answered(0)
+	}
+	if !patient && !w.stopped {
+		for range w.counts.Ready - w.counts.Joined {
+			w.note(errTimeout, fmt.Sprintf("no event %q within %s of a join",
+				w.plan.Contract.Joined, w.plan.Timeout))
+		}
+	}
 }
 
 // join sends what enters the room of connection i.

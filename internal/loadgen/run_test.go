@@ -260,6 +260,22 @@ func TestWorkerThatIsNone(t *testing.T) {
 	require.ErrorContains(t, err, "worker 0")
 }
 
+func TestUnansweredJoins(t *testing.T) {
+	t.Parallel()
+	url := serve(t, socketio.Options{}, faults{})
+	p := small(Rooms)
+	p.Connections, p.InFlight = 600, 64
+	p.Timeout, p.Contract.Joined = 5*time.Second, "never"
+	began := time.Now()
+	r := mustRun(t, url, p)
+	require.Less(t, time.Since(began), 30*time.Second, "one wait for all")
+	require.Equal(t, uint64(600), r.Errors[errTimeout].Count)
+	require.Contains(t, r.Errors[errTimeout].First, `"never"`)
+
+	p.Contract.Joined, p.Connections = "", 24
+	exact(t, mustRun(t, url, p), 24.0/5)
+}
+
 // A command that is to end before it has begun is not done.
 func TestInterruptBeforeTheMeasurement(t *testing.T) {
 	t.Parallel()
