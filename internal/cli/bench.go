@@ -52,17 +52,7 @@ func newBench() *cobra.Command {
 		Use:   "bench SCENARIO --url URL",
 		Short: "Load a Socket.IO server and measure it: " + strings.Join(loadgen.Scenarios, ", "),
 		Long: `Loads any Socket.IO server with light clients of its own, in as many processes
-as the descriptors ask for, and counts every message. Scenarios:
-
-  idle       connect, then answer heartbeats: memory, time of connecting
-  echo       clients send, and get back what they sent
-  broadcast  one client sends, all get it
-  rooms      one client in each room sends, the room gets it
-  churn      connect and close, again and again
-  jitter     a broadcast while clients drop and come back
-  storm      all clients drop at once and come back
-
-docs/bench.md says what is measured and how, and what the server must do.`,
+as the descriptors ask for, and counts every message. docs/bench.md says what is measured and how, and what the server must do.`,
 		SilenceUsage: true,
 	}
 	for _, s := range loadgen.Scenarios {
@@ -91,13 +81,24 @@ func newBenchWorker() *cobra.Command {
 	}
 }
 
+var scenarioHelp = map[string]string{
+	loadgen.Idle:      "Connect, then answer heartbeats: memory, time of connecting",
+	loadgen.Echo:      "Clients send, and get back what they sent",
+	loadgen.Broadcast: "One client sends, all get it",
+	loadgen.Rooms:     "One client in each room sends, the room gets it",
+	loadgen.Churn:     "Connect and close, again and again",
+	loadgen.Jitter:    "A broadcast while clients drop and come back",
+	loadgen.Storm:     "All clients drop at once and come back",
+}
+
 // newScenario is one scenario, with only the flags that it heeds.
 func newScenario(name string) *cobra.Command {
 	p := loadgen.Default(name)
 	b := benchFlags{limits: map[string]float64{}}
 	c := &cobra.Command{
-		Use:  name + " --url URL",
-		Args: cobra.NoArgs,
+		Use:   name + " --url URL",
+		Short: scenarioHelp[name],
+		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("outstanding") && !c.Flags().Changed("rate") {
 				p.Rate = 0

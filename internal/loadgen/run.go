@@ -258,7 +258,7 @@ func (m *meter) end(c counts) {
 }
 
 func (m *meter) say(c counts, done bool) {
-	if m.to == nil || m.doing == doSetup {
+	if m.to == nil || m.doing == "" { // "": while workers are set up
 		return
 	}
 	part := min(m.part(&c), 1)

@@ -203,7 +203,9 @@ func TestJitter(t *testing.T) {
 			require.Equal(t, 24, r.Connections.AtEnd)
 			if p.Recover {
 				require.Positive(t, r.Lost.Recovered)
-				require.Zero(t, m.Missed)
+				if r.Lost.Recovered == r.Lost.Returned { // all had an offset to tell
+					require.Zero(t, m.Missed)
+				}
 			} else {
 				require.Zero(t, r.Lost.Recovered)
 				require.Positive(t, m.Missed)
