@@ -282,6 +282,9 @@ func (b *benchFlags) complete(ctx context.Context, c *cobra.Command, p *loadgen.
 			return fmt.Errorf("--url: %s is another machine: what follows looks like an attack to "+
 				"whoever runs it, and loads all on the way there; --yes if it is yours to load", t.Addr)
 		}
+		if t.Foreign() {
+			fmt.Fprintf(c.ErrOrStderr(), "loading another machine: %s\n", t.Addr)
+		}
 		p.Targets = append(p.Targets, t)
 	}
 	return p.Validate()
