@@ -117,6 +117,7 @@ return 1`)
 type info struct {
 	Tag     uint16         `json:"tag"`
 	Addr    string         `json:"addr,omitempty"`
+	Secret  string         `json:"secret"`
 	Head    uint64         `json:"head"`
 	Sockets map[string]int `json:"sockets,omitempty"`
 }
@@ -133,7 +134,7 @@ func (r *record) live(now int64) bool { return r.state == stateLive && r.expires
 
 func (r *record) node() cluster.Node {
 	return cluster.Node{ID: r.id, Incarnation: r.incarnation, Tag: r.info.Tag,
-		Addr: r.info.Addr, Sockets: r.info.Sockets}
+		Addr: r.info.Addr, Secret: r.info.Secret, Sockets: r.info.Sockets}
 }
 
 func parseRecord(id, v string) (record, error) {
@@ -195,8 +196,8 @@ func (d *directory) exec(s *vk.Lua, keys []string, args ...string) vk.ValkeyResu
 // renew takes (claim) or renews a lease; it returns the directory and the
 // server's time.
 func (d *directory) renew(l *lease, claim bool) ([]record, int64, error) {
-	inf, err := json.Marshal(info{Tag: l.node.Tag, Addr: l.node.Addr, Head: l.head,
-		Sockets: l.node.Sockets})
+	inf, err := json.Marshal(info{Tag: l.node.Tag, Addr: l.node.Addr, Secret: l.node.Secret,
+		Head: l.head, Sockets: l.node.Sockets})
 	if err != nil {
 		return nil, 0, err
 	}

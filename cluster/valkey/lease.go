@@ -152,7 +152,7 @@ func (t *Transport) renew() error {
 // end. It fails as long as another process has the id.
 func (t *Transport) reincarnate(l lease) ([]record, int64, error) {
 	old := l.node.Incarnation
-	l.node.Incarnation = newIncarnation()
+	l.node.Incarnation, l.node.Secret = newIncarnation(), newSecret()
 	l.head, l.since = 0, 0
 	records, now, err := t.dir.renew(&l, true)
 	if err != nil {
@@ -160,7 +160,7 @@ func (t *Transport) reincarnate(l lease) ([]record, int64, error) {
 	}
 	t.since = now
 	t.mu.Lock()
-	t.self.Incarnation = l.node.Incarnation
+	t.self.Incarnation, t.self.Secret = l.node.Incarnation, l.node.Secret
 	t.mu.Unlock()
 	t.incarnations.Add(1)
 	t.log.Warn("cluster: the lease had lapsed; going on as a new incarnation",

@@ -86,7 +86,8 @@ func Open(ctx context.Context, opt Options) (*Transport, error) {
 	t.writer = newWriter(t)
 	t.mail = newMail(t)
 	t.reader = newReader(t)
-	t.self = cluster.Node{ID: opt.NodeID, Incarnation: newIncarnation(), Addr: opt.Addr}
+	t.self = cluster.Node{ID: opt.NodeID, Incarnation: newIncarnation(), Addr: opt.Addr,
+		Secret: newSecret()}
 	if err := t.claim(ctx); err != nil {
 		client.Close()
 		t.readClient.Close()
@@ -101,6 +102,9 @@ func newIncarnation() uint64 {
 	rand.Read(r[:])
 	return uint64(time.Now().UnixMicro())<<11 | uint64(r[0])<<3 | uint64(r[1])>>5
 }
+
+// newSecret is what only those can know who may read the directory.
+func newSecret() string { return rand.Text() }
 
 // claim takes the node id and a tag.
 func (t *Transport) claim(ctx context.Context) error {

@@ -205,6 +205,36 @@ func TestReadersGoByTheNumbers(t *testing.T) {
 	b.ordered("a")
 }
 
+// What proves that a request was forwarded by a node of the cluster: each
+// incarnation has its own, and the others know it.
+func TestSecretsOfIncarnations(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	opt := quick(s.URL(), "a")
+	opt.Addr = "127.0.0.1:8001"
+	a, b := open(t, opt), open(t, quick(s.URL(), "b"))
+	known := func(of cluster.Node) func() bool {
+		return func() bool {
+			n, ok := b.NodeByTag(of.Tag)
+			return ok && n.Incarnation == of.Incarnation && n.Addr == opt.Addr &&
+				n.Secret == of.Secret
+		}
+	}
+	first := a.Self()
+	require.Len(t, first.Secret, 26)
+	eventually(t, "the first secret", known(first))
+	require.NotEqual(t, first.Secret, b.Self().Secret)
+	s.Do("XADD", a.streamKey("a", first.Incarnation), "5-1", "m", raw(1)) // it is over
+	a.publish(1)
+	eventually(t, "another incarnation", func() bool {
+		return a.Self().Incarnation != first.Incarnation
+	})
+	second := a.Self()
+	require.NotEqual(t, first.Secret, second.Secret)
+	require.Equal(t, first.Tag, second.Tag)
+	eventually(t, "the second secret", known(second))
+}
+
 func TestStatusTells(t *testing.T) {
 	t.Parallel()
 	s := brokertest.Start(t)
