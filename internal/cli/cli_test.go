@@ -79,6 +79,8 @@ func TestWrongUse(t *testing.T) {
 		"", "nonsense", "version extra", "demo extra", "demo --nonsense", "demo --loops x",
 		"demo --loops -1", "demo --listen nowhere", "demo --cors-allowed-origins nowhere",
 		"demo --client nowhere", "demo --client dir:/does/not/exist",
+		"demo --trusted-proxies 10.0.0.0/33", "serve --trusted-proxies localhost",
+		"serve --drain-time -1s",
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitUsage, Main(strings.Fields(args), &out, &errs), args)
@@ -120,7 +122,7 @@ func TestSignalEndsTheDemo(t *testing.T) {
 	select {
 	case c := <-code:
 		require.Equal(t, exitOK, c, errs.String())
-	case <-time.After(drainTime + 5*time.Second):
+	case <-time.After(shutdownTime + 5*time.Second):
 		t.Fatal("does not end")
 	}
 }
@@ -130,7 +132,8 @@ func TestUnaskedEnd(t *testing.T) {
 	srv, err := socketio.NewServer(socketio.Options{Addr: "127.0.0.1:0", Loops: 1,
 		Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	err = run(srv, 1, slog.New(slog.DiscardHandler), func(string) error { return srv.Shutdown(context.Background()) })
+	err = run(srv, 1, &ending{}, slog.New(slog.DiscardHandler),
+		func(string) error { return srv.Shutdown(context.Background()) })
 	var coded *codeError
 	require.ErrorAs(t, err, &coded)
 	require.Equal(t, exitEngine, coded.code)

@@ -27,7 +27,7 @@ func (m *membership) flags(c *cobra.Command) {
 	f.StringVar(&m.id, "node-id", "",
 		"name of this server in the cluster, unique (default made of host name and process)")
 	f.StringVar(&m.addr, "advertise", "",
-		"address where the other servers reach this one, host:port (default nowhere)")
+		"address where the other servers reach this one, host:port (default that of --listen if it names one)")
 }
 
 // check finds what is wrong with the flags.

@@ -20,6 +20,7 @@ func newDemo() *cobra.Command {
 	var recovery time.Duration
 	var m membership
 	var q queues
+	var fr front
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve the demo: six applications in the browser, beside their source",
@@ -29,7 +30,7 @@ func newDemo() *cobra.Command {
 				o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
 					MaxDisconnectionDuration: recovery}
 			}
-			return runDemo(o, client, &m, &q, c.ErrOrStderr())
+			return runDemo(o, client, &m, &q, &fr, c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -47,11 +48,12 @@ func newDemo() *cobra.Command {
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
 	m.flags(c)
 	q.flags(c)
+	fr.flags(c)
 	return c
 }
 
 func runDemo(o socketio.Options, clientMode string, m *membership, q *queues,
-	stderr io.Writer,
+	f *front, stderr io.Writer,
 ) error {
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	if err := errors.Join(m.check(), q.check()); err != nil {
@@ -64,13 +66,13 @@ func runDemo(o socketio.Options, clientMode string, m *membership, q *queues,
 	o.ClientFiles = client
 	o.Logger = log
 	o.AllowEIO3 = true
-	srv, err := newServer(o, m)
+	srv, err := newServer(o, m, f)
 	if err != nil {
 		return err
 	}
 	demo.Mount(srv)
 	defer q.close(log)
-	return run(srv, o.Loops, log, func(addr string) error {
+	return run(srv, o.Loops, &f.end, log, func(addr string) error {
 		fmt.Fprintf(stderr, "open http://%s (browser client: %s)\n", addr, client.Mode())
 		return q.open(srv, log)
 	})

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -13,16 +12,18 @@ import (
 	"github.com/throng-server/throng/socketio"
 )
 
-// drainTime bounds a graceful end.
-const drainTime = 10 * time.Second
+// shutdownTime bounds a graceful end once the clients are sent away.
+const shutdownTime = 10 * time.Second
 
 // errUnasked is the end of the event loops that nobody asked for.
 var errUnasked = errors.New("the event loops ended unasked")
 
-// run serves until a signal: the first TERM or INT ends gracefully within
-// drainTime, the second at once. listening is called with the address; if it
-// fails, that is the end.
-func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr string) error) error {
+// run serves until a signal: the first TERM or INT ends gracefully, as end
+// says, the second at once. listening is called with the address; if it fails,
+// that is the end.
+func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
+	listening func(addr string) error,
+) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -42,17 +43,16 @@ func run(srv *socketio.Server, loops int, log *slog.Logger, listening func(addr 
 
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Wait() }()
+	var by os.Signal
 	select {
 	case err := <-ended:
 		return &codeError{exitEngine, errors.Join(errUnasked, err)}
-	case s := <-signals:
-		log.Info("shutting down", "signal", s.String(), "within", drainTime)
+	case by = <-signals:
+		log.Info("shutting down", "signal", by.String(), "within", end.within())
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- srv.Shutdown(ctx) }()
+	go func() { done <- end.run(srv, by, log) }()
 	select {
 	case s := <-signals:
 		return &codeError{exitRuntime, errors.New("ended at once by a second " + s.String())}

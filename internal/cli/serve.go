@@ -23,6 +23,7 @@ type server struct {
 	client     string
 	member     membership
 	queues     queues
+	front      front
 }
 
 func newServe() *cobra.Command {
@@ -30,7 +31,7 @@ func newServe() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve Socket.IO for applications elsewhere",
-		Long: `Serve Socket.IO, the browser client below /socket.io/ and /healthz, for
+		Long: `Serve Socket.IO, the browser client below /socket.io/, /healthz and /readyz, for
 applications elsewhere that emit through ` + "`throng emit`" + ` or a queue. Clients
 may connect to / and to the namespaces of --namespace. Nothing handles the
 events they send: those are counted, and answered with an error if the client
@@ -49,6 +50,7 @@ waits for an answer.`,
 		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
 	s.member.flags(c)
 	s.queues.flags(c)
+	s.front.flags(c)
 	return c
 }
 
@@ -68,7 +70,7 @@ func (s *server) run(stderr io.Writer) error {
 	}
 	s.opt.ClientFiles = client
 	s.opt.Logger = log
-	srv, err := newServer(s.opt, &s.member)
+	srv, err := newServer(s.opt, &s.member, &s.front)
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,8 @@ func (s *server) run(stderr io.Writer) error {
 	})
 	defer s.queues.close(log)
 	defer orphans.sum()
-	return run(srv, s.opt.Loops, log, func(string) error { return s.queues.open(srv, log) })
+	return run(srv, s.opt.Loops, &s.front.end, log,
+		func(string) error { return s.queues.open(srv, log) })
 }
 
 // health tells that the process serves; degraded, that a broker is away, so
@@ -98,10 +101,17 @@ func (s *server) health(w http.ResponseWriter, c cluster.Status) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// newServer is socketio.NewServer with a place in a cluster; a wrong option is
-// named by its flag.
-func newServer(o socketio.Options, m *membership) (*socketio.Server, error) {
-	var err error
+// newServer is socketio.NewServer with a place in a cluster, behind proxies, and
+// with /readyz; a wrong option is named by its flag.
+func newServer(o socketio.Options, m *membership, f *front) (*socketio.Server, error) {
+	err := f.apply(&o, m)
+	if err != nil {
+		return nil, err
+	}
+	if m.url != "" && m.addr == "" {
+		o.Logger.Warn("other servers cannot reach this one: balancers must keep to one " +
+			"server for each client, or clients to WebSocket; see --advertise")
+	}
 	if o.Cluster, err = m.open(o.Logger); err != nil {
 		return nil, err
 	}
@@ -112,9 +122,12 @@ func newServer(o socketio.Options, m *membership) (*socketio.Server, error) {
 		err = &codeError{exitRuntime, err}
 	}
 	if err != nil && o.Cluster != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
 		err = errors.Join(err, o.Cluster.Close(ctx))
+	}
+	if err == nil {
+		srv.HandleFunc("GET /readyz", f.end.ready)
 	}
 	return srv, err
 }
