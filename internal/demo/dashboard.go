@@ -24,7 +24,7 @@ func Dashboard(srv *socketio.Server) {
 	g := &gauges{srv: srv}
 
 	trigger := func(w http.ResponseWriter, r *http.Request) {
-		if err := g.show(r.Context(), ns); err != nil {
+		if err := g.show(r.Context(), ns.All()); err != nil {
 			reply(w, http.StatusInternalServerError, failure{err.Error()})
 			return
 		}
@@ -58,7 +58,9 @@ func watch(ctx context.Context, ns *socketio.Namespace, g *gauges) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		_ = g.show(ctx, ns)
+		// Local: with several servers in a cluster each shows its own figures to
+		// its own clients.
+		_ = g.show(ctx, ns.Local())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -97,17 +99,16 @@ const (
 	longest = 3 * watchEvery
 )
 
-// show sends the figures to everybody in the namespace.
-func (g *gauges) show(ctx context.Context, ns *socketio.Namespace) error {
+// show sends the figures to receivers in the namespace.
+func (g *gauges) show(ctx context.Context, to socketio.Broadcast) error {
 	machine, server, err := g.read(ctx)
 	if err != nil {
 		return err
 	}
-	// Local: the figures are this machine's, and so are the clients told.
-	if err := ns.Local().Emit("metrics_update", machine); err != nil {
+	if err := to.Emit("metrics_update", machine); err != nil {
 		return err
 	}
-	return ns.Local().Emit("server_update", server)
+	return to.Emit("server_update", server)
 }
 
 // read returns the figures, after a short wait if there is nothing recent to

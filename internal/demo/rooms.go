@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ func enter(s *socketio.Socket, room string) error {
 	}
 	// The id of a socket is the name of its own room: whoever joined that
 	// would read along.
-	if _, err := s.Namespace().Socket(room); err == nil {
+	if _, err := s.Namespace().RoomsOf(room); !errors.Is(err, socketio.ErrNoSocket) {
 		return refuse("that room belongs to one client alone")
 	}
 	s.Join(room)
