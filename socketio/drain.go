@@ -16,9 +16,11 @@ const drainStep = 20 * time.Millisecond
 // refused (their connections are closed without an answer, so that proxies
 // turn to another server), while those that are open go on, and are ended with
 // the reason "server shutting down" one after the other, spread evenly over
-// the given time, so that the other servers do not get all clients at once. It
-// returns when no session with a socket is left or ctx has ended, with its
-// error then. Shutdown is called behind it in either case. Any goroutine.
+// the given time, so that the other servers do not get all clients at once. So
+// are WebSockets of other nodes' sessions that came to this one; requests that
+// poll such sessions are forwarded until Shutdown. It returns when no session
+// with a socket is left or ctx has ended, with its error then. Shutdown is
+// called behind it in either case. Any goroutine.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	if !s.running() {
 		return ErrNotStarted
@@ -26,21 +28,26 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	s.eng.Drain()
 	begun := time.Now()
 	all := s.sendAway(ctx, 0)
+	tunnels, cut := s.forwarder.sendAway(0), 0
 	ended := 0
 	tick := time.NewTicker(drainStep)
 	defer tick.Stop()
 	for {
-		due := all
+		part := 1.0
 		if gone := time.Since(begun); gone < over {
-			due = int(float64(all) * float64(gone) / float64(over))
+			part = float64(gone) / float64(over)
 		}
+		due := int(float64(all) * part)
 		left := s.sendAway(ctx, due-ended)
 		ended = max(ended, all-left) // some leave by themselves
-		if left == 0 {
+		through := s.forwarder.sendAway(int(float64(tunnels)*part) - cut)
+		cut = max(cut, tunnels-through)
+		if left == 0 && through == 0 {
 			return ctx.Err()
 		}
-		if due == all {
+		if part == 1 {
 			all += left // sessions that were opening when it began
+			tunnels += through
 		}
 		select {
 		case <-tick.C:

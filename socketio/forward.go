@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,13 @@ type forwarder struct {
 	proxy httputil.ReverseProxy
 	sent  atomic.Uint64
 	fails atomic.Uint64
+
+	mu      sync.Mutex
+	tunnels map[*tunnel]struct{}
 }
+
+// tunnel is a WebSocket between a client and another node.
+type tunnel struct{ cut context.CancelFunc }
 
 type forwardTo struct{}
 
@@ -41,7 +48,7 @@ func newForwarder(s *Server) *forwarder {
 	if s.opt.Cluster == nil {
 		return nil
 	}
-	f := &forwarder{nodes: s.opt.Cluster}
+	f := &forwarder{nodes: s.opt.Cluster, tunnels: make(map[*tunnel]struct{})}
 	f.proxy = httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			node := r.In.Context().Value(forwardTo{}).(*cluster.Node)
@@ -110,7 +117,38 @@ func (f *forwarder) forward(tag uint16, w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	f.sent.Add(1)
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), forwardTo{}, &node)))
+	ctx := context.WithValue(r.Context(), forwardTo{}, &node)
+	if r.Header.Get("Upgrade") != "" {
+		var t tunnel
+		ctx, t.cut = context.WithCancel(ctx)
+		f.mu.Lock()
+		f.tunnels[&t] = struct{}{}
+		f.mu.Unlock()
+		defer func() {
+			t.cut()
+			f.mu.Lock()
+			delete(f.tunnels, &t)
+			f.mu.Unlock()
+		}()
+	}
+	f.proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// sendAway cuts so many tunnels, and returns how many are left.
+func (f *forwarder) sendAway(quota int) (left int) {
+	if f == nil {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for t := range f.tunnels {
+		if quota--; quota < 0 {
+			break
+		}
+		t.cut()
+		delete(f.tunnels, t)
+	}
+	return len(f.tunnels)
 }
 
 // hop proves to a node that one of its cluster forwards a request.

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -44,13 +46,11 @@ func (b *phoneBook) Send(cluster.Node, []byte) bool                { return true
 func (b *phoneBook) Status() cluster.Status                        { return cluster.Status{} }
 func (b *phoneBook) Close(context.Context) error                   { return nil }
 
-// The requests of one client go to three nodes in turn, polls, posts and the
-// upgrade; the second client's WebSocket stays behind another node.
-func TestRequestsReachTheNodeOfTheirSession(t *testing.T) {
-	t.Parallel()
+// neighbors starts servers that know each other and echo.
+func neighbors(t *testing.T, n int) []*Server {
 	var mu sync.Mutex
 	book := map[uint16]cluster.Node{}
-	servers := make([]*Server, 3)
+	servers := make([]*Server, n)
 	for i := range servers {
 		tag := uint16(i + 1)
 		mu.Lock()
@@ -66,6 +66,14 @@ func TestRequestsReachTheNodeOfTheirSession(t *testing.T) {
 		book[tag] = n
 		mu.Unlock()
 	}
+	return servers
+}
+
+// The requests of one client go to three nodes in turn, polls, posts and the
+// upgrade; the second client's WebSocket stays behind another node.
+func TestRequestsReachTheNodeOfTheirSession(t *testing.T) {
+	t.Parallel()
+	servers := neighbors(t, 3)
 	first := servers[0].Addr().String()
 	turn := 0
 	elsewhere := func(p *pollPeer) {
@@ -127,6 +135,64 @@ func TestRequestsReachTheNodeOfTheirSession(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, 502, resp.StatusCode)
 	require.EqualValues(t, 1, servers[1].Stats().ForwardErrors)
+}
+
+// A node that drains cuts the WebSockets of other nodes' sessions one after
+// the other, takes no more of them, and goes on to forward polls.
+func TestDrainEndsWhatIsForwarded(t *testing.T) {
+	t.Parallel()
+	servers := neighbors(t, 2)
+	home, away := servers[0], servers[1]
+	query := func(p *pollPeer) string {
+		_, q, _ := strings.Cut(p.url, "?")
+		return q
+	}
+	upgrade := func(p *pollPeer) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		c, _, _, err := ws.Dial(ctx, "ws://"+away.Addr().String()+"/socket.io/?"+
+			strings.Replace(query(p), "polling", "websocket", 1))
+		return c, err
+	}
+	const tunnels = 4
+	cut := make(chan time.Time, tunnels)
+	for range tunnels {
+		c, err := upgrade(pollDial(t, home))
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+		require.NoError(t, wsutil.WriteClientText(c, []byte("2probe")))
+		b, err := wsutil.ReadServerText(c)
+		require.NoError(t, err)
+		require.Equal(t, "3probe", string(b))
+		require.NoError(t, wsutil.WriteClientText(c, []byte("5")))
+		go func() {
+			_, _ = io.Copy(io.Discard, c)
+			cut <- time.Now()
+		}()
+	}
+	stays := pollDial(t, home)
+
+	const over = 600 * time.Millisecond
+	begun := time.Now()
+	drained := make(chan error, 1)
+	go func() { drained <- away.Drain(t.Context(), over) }()
+	first := <-cut
+	require.Greater(t, first.Sub(begun), over/8)
+	_, err := upgrade(stays)
+	require.Error(t, err)
+	stays.url = "http://" + away.Addr().String() + "/socket.io/?" + query(stays)
+	stays.post(`42["echo",1]`)
+	got, _ := stays.get()
+	require.Equal(t, `42["echo",1]`, got)
+	for range tunnels - 2 {
+		<-cut
+	}
+	last := <-cut
+	require.Greater(t, last.Sub(first), over/4)
+	require.Less(t, last.Sub(begun), over+patience)
+	require.NoError(t, <-drained)
+	require.Eventually(t, func() bool { return home.root.Len() == 1 }, patience, time.Millisecond)
 }
 
 func TestDrainSpreadsTheEnds(t *testing.T) {

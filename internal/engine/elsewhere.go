@@ -33,6 +33,9 @@ func (s *Server) away(node uint16, r *netpoll.Request) refusal {
 	if e == nil || field(r, hopField) != nil || !e.Lives(node) {
 		return sidUnknown
 	}
+	if r.Upgrade && s.websock && s.draining.Load() {
+		return serverDraining // it would be cut in a moment
+	}
 	return forwarded
 }
 
