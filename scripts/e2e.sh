@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The end-to-end tests alone: official clients in Node and Python, the same
-# behind nginx, emits of other processes, then Chromium. `scripts/e2e.sh client`,
-# `proxy`, `queue` and `browser` run one part; ONLY=words runs the tests whose name
-# matches.
+# behind nginx, emits of other processes, several instances behind balancers, then
+# Chromium. `scripts/e2e.sh client`, `proxy`, `queue`, `cluster` and `browser` run
+# one part; ONLY=words runs the tests whose name matches.
 . "$(dirname "$0")/lib.sh"
 need_go
 need_node
@@ -12,7 +12,7 @@ opts=(--test --test-concurrency=2 --test-timeout=120000 --test-reporter="${REPOR
 
 npm_ci e2e || die "e2e: npm could not install the official clients (see above)"
 wanted() { [ "$what" = all ] || [ "$what" = "$1" ]; }
-if wanted client || wanted proxy; then
+if wanted client || wanted proxy || wanted cluster; then
 	go build -race -o bin/testserver ./e2e/testserver 2>/dev/null ||
 		go build -o bin/testserver ./e2e/testserver
 	# Without this a race build sleeps for a second at its end.
@@ -40,6 +40,17 @@ if wanted queue; then
 	build_binary
 	CHROMIUM=$(chromium_path) THRONG_BINARY=$PWD/bin/throng \
 		node "${opts[@]}" e2e/queue/*.test.js </dev/null
+fi
+if wanted cluster; then
+	have valkey-server || die "e2e: no valkey-server: apt-get install -y valkey-server"
+	have openssl || die "e2e: no openssl: apt-get install -y openssl"
+	NGINX=$(nginx_path) || die "e2e: no nginx: apt-get install -y nginx"
+	HAPROXY=$(haproxy_path) || die "e2e: no HAProxy: apt-get install -y haproxy"
+	browser=$(chromium_path) ||
+		die "e2e: no Chromium: apt-get install -y chromium (or CHROMIUM=/path/to/it)"
+	build_binary
+	NGINX=$NGINX HAPROXY=$HAPROXY CHROMIUM=$browser THRONG_BINARY=$PWD/bin/throng \
+		node "${opts[@]}" e2e/cluster/*.test.js </dev/null
 fi
 if wanted browser; then
 	browser=$(chromium_path) ||

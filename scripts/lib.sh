@@ -21,6 +21,7 @@ debian_packages=(
 	chromium  # the browser tests
 	nginx     # proxies in front of instances, as people deploy them
 	haproxy
+	openssl       # certificates for TLS in front of instances
 	python3-venv  # the Python clients and queue writers, pinned
 	valkey-server # the broker; in Debian 12 from the backports suite
 )
@@ -66,14 +67,16 @@ chromium_path() {
 
 # nginx_path prints where nginx is: Debian keeps it out of a user's PATH.
 nginx_path() { PATH=$PATH:/usr/sbin command -v nginx; }
+haproxy_path() { PATH=$PATH:/usr/sbin command -v haproxy; }
 
 has_package() {
 	case $1 in
 	gcc) have gcc ;;
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
 	chromium) chromium_path >/dev/null ;;
-	valkey-server | haproxy) have "$1" ;;
+	valkey-server | openssl) have "$1" ;;
 	nginx) nginx_path >/dev/null ;;
+	haproxy) haproxy_path >/dev/null ;;
 	python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
 	*) dpkg -s "$1" >/dev/null 2>&1 ;;
 	esac

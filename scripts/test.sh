@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything, in stages, each with its time: vet, Go tests with the race
-# detector, allocation tests without it, official clients, nginx, Chromium. Installs
+# detector, allocation tests without it, official clients, nginx,
+# several instances behind balancers, Chromium. Installs
 # what it lacks; exits 2 and names what it could not run when it may not.
 . "$(dirname "$0")/lib.sh"
 need_go
@@ -67,6 +68,12 @@ if has_package valkey-server && has_package python3-venv; then
 	stage "emits of other processes" scripts/e2e.sh queue
 else
 	skip "emits of other processes" "no valkey-server, or no Python with venv"
+fi
+balancers() { has_package valkey-server && has_package nginx && has_package haproxy && has_package openssl; }
+if balancers && chromium_path >/dev/null; then
+	stage "instances behind balancers" scripts/e2e.sh cluster
+else
+	skip "instances behind balancers" "no valkey-server, nginx, HAProxy, openssl or browser"
 fi
 if chromium_path >/dev/null; then
 	stage "Chromium" scripts/e2e.sh browser

@@ -26,7 +26,8 @@ func events(srv *socketio.Server) {
 		h := s.Handshake()
 		var auth any
 		_ = h.DecodeAuth(&auth) // stays nil, which the tests would see
-		s.Set("handshake", map[string]any{"auth": auth, "address": h.Address, "url": h.URL,
+		s.Set("handshake", map[string]any{"auth": auth, "address": h.Address,
+			"secure": h.Secure, "url": h.URL,
 			"header": h.Header.Get("X-Trace"),
 			"query":  map[string]string{"lang": h.Query.Get("lang"), "x": h.Query.Get("x")}})
 		_ = s.Emit("status", map[string]string{"msg": "Connected"})

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"log"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -31,11 +32,15 @@ func main() {
 	flag.IntVar(&o.MaxDynamicNamespaces, "max-dynamic", 0, "namespaces that clients may name")
 	flag.BoolVar(&o.AllowEIO3, "eio3", false, "let clients 1.x and 2.x in")
 	origins := flag.String("origins", "", "comma-separated allowed origins")
+	proxies := flag.String("trusted-proxies", "", "a network of trusted proxies")
 	comeback := flag.Duration("recovery", 0, "how long sessions wait for their clients")
 	flag.Parse()
 	if *comeback > 0 {
 		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
 			MaxDisconnectionDuration: *comeback}
+	}
+	if *proxies != "" {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(*proxies)}
 	}
 	if *origins != "" {
 		o.CORSAllowedOrigins = strings.Split(*origins, ",")
