@@ -24,6 +24,8 @@ const (
 	forwardIdle = 30 * time.Second
 	// forwardKept bounds the idle connections to one node.
 	forwardKept = 256
+	// forwardBuffer has room for most answers to polls.
+	forwardBuffer = 8 << 10
 )
 
 // forwarder sends requests to the node that their session id names, so that a
@@ -43,6 +45,20 @@ type forwarder struct {
 type tunnel struct{ cut context.CancelFunc }
 
 type forwardTo struct{}
+
+// buffers are what answers are copied through.
+type buffers struct{ pool sync.Pool }
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, forwardBuffer)
+}
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
 func newForwarder(s *Server) *forwarder {
 	if s.opt.Cluster == nil {
@@ -77,6 +93,7 @@ func newForwarder(s *Server) *forwarder {
 			ResponseHeaderTimeout: s.opt.PingInterval + s.opt.PingTimeout + forwardDial,
 		},
 		FlushInterval: -1,
+		BufferPool:    &buffers{},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if r.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the client has gone

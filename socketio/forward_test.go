@@ -47,7 +47,7 @@ func (b *phoneBook) Status() cluster.Status                        { return clus
 func (b *phoneBook) Close(context.Context) error                   { return nil }
 
 // neighbors starts servers that know each other and echo.
-func neighbors(t *testing.T, n int) []*Server {
+func neighbors(t testing.TB, n int) []*Server {
 	var mu sync.Mutex
 	book := map[uint16]cluster.Node{}
 	servers := make([]*Server, n)
