@@ -44,7 +44,7 @@ func demoServer(t *testing.T) string {
 	demo.Mount(srv)
 	require.NoError(t, srv.Start())
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
 		require.NoError(t, srv.Shutdown(ctx))
 	})
