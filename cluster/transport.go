@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -20,11 +22,20 @@ type Node struct {
 	// host:port; empty: nowhere.
 	Addr string
 	// Secret proves to this incarnation that a forwarded request comes from a
-	// node of the cluster: random bytes that only the nodes know.
-	Secret string
+	// node of the cluster: random text that only the nodes know. It is left out
+	// where a node is printed, logged or written as JSON.
+	Secret string `json:"-"`
 	// Sockets by namespace, as of the last renewal of the lease.
 	Sockets map[string]int
 }
+
+// String returns the node without its secret.
+func (n Node) String() string {
+	return fmt.Sprintf("%s.%d (tag %d, %s)", n.ID, n.Incarnation, n.Tag, n.Addr)
+}
+
+// LogValue implements slog.LogValuer: the node without its secret.
+func (n Node) LogValue() slog.Value { return slog.StringValue(n.String()) }
 
 // Same tells whether two values mean the same incarnation of the same node.
 func (n *Node) Same(o *Node) bool { return n.ID == o.ID && n.Incarnation == o.Incarnation }
