@@ -13,7 +13,7 @@ func (l *Loop) accept(t transport, fd int) bool {
 	case fd >= s.fdCap:
 		s.drop(dropFull)
 		return false
-	case s.opt.MaxConns > 0 && s.open.Load() >= int64(s.opt.MaxConns):
+	case s.full():
 		s.drop(dropFull)
 		return false
 	}
@@ -29,6 +29,23 @@ func (l *Loop) accept(t transport, fd int) bool {
 	l.count(1)
 	c.setTimer(s.headTicks)
 	return true
+}
+
+// full tells that as many connections are open as Options.MaxConns allows.
+func (s *Server) full() bool {
+	most := s.maxConns.Load()
+	return most > 0 && s.open.Load() >= most
+}
+
+// SetMaxConns changes Options.MaxConns; open connections stay. Any goroutine.
+func (s *Server) SetMaxConns(n int) { s.maxConns.Store(int64(max(n, 0))) }
+
+// MaxConns returns how many connections may be open. Any goroutine.
+func (s *Server) MaxConns() int {
+	if most := int(s.maxConns.Load()); most > 0 && most < s.fdCap {
+		return most
+	}
+	return s.fdCap
 }
 
 func (l *Loop) openPeer() (p Peer) {

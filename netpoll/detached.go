@@ -17,8 +17,8 @@ type Drainer interface {
 func (l *Loop) OpenDetached(p Drainer) bool {
 	s := l.srv
 	limit := int64(s.fdCap)
-	if s.opt.MaxConns > 0 {
-		limit = int64(s.opt.MaxConns)
+	if most := s.maxConns.Load(); most > 0 {
+		limit = most
 	}
 	if s.draining.Load() || s.detached.Load() >= limit {
 		s.drop(dropFull)

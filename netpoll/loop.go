@@ -274,7 +274,8 @@ func (l *Loop) clock() {
 		return
 	}
 	if now != l.wheel.now {
-		l.n.lag = nanotime() - l.tickAt.Load()
+		at := nanotime()
+		l.n.lag, l.n.beat = at-l.tickAt.Load(), at
 		if now%100 == 0 {
 			l.trim()
 		}

@@ -43,6 +43,8 @@ type Server struct {
 	done     chan struct{}
 	err      error // set before done is closed
 
+	maxConns atomic.Int64 // Options.MaxConns, as it is now
+
 	started  atomic.Bool
 	draining atomic.Bool
 	stopping atomic.Bool
@@ -76,6 +78,7 @@ func New(o Options, h Handler) (*Server, error) {
 		closeTicks: ticksOf(o.CloseTimeout),
 		boot:       make(chan error, 1), done: make(chan struct{}),
 	}
+	s.maxConns.Store(int64(o.MaxConns))
 	none := []*Loop{}
 	s.loops.Store(&none)
 	return s, nil

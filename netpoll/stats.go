@@ -44,7 +44,7 @@ type loopCount struct {
 	bytesIn, bytesOut   uint64
 	deliveries          uint64
 	writes, turns       uint64
-	lag                 int64
+	lag, beat           int64
 }
 
 // loopPub is what other goroutines read.
@@ -53,7 +53,7 @@ type loopPub struct {
 	framesIn, framesOut           atomic.Uint64
 	bytesIn, bytesOut, deliveries atomic.Uint64
 	writes, turns, wakes          atomic.Uint64
-	lag, blocked                  atomic.Int64
+	lag, beat, blocked            atomic.Int64
 }
 
 func (l *Loop) publish() {
@@ -66,6 +66,7 @@ func (l *Loop) publish() {
 	p.writes.Store(n.writes)
 	p.turns.Store(n.turns)
 	p.lag.Store(n.lag)
+	p.beat.Store(n.beat)
 	p.blocked.Store(int64(len(l.blocked)))
 }
 
@@ -82,6 +83,9 @@ type LoopStats struct {
 	Blocked int
 	// Lag is how late the loop took up the last 100 ms tick.
 	Lag time.Duration
+	// Silent is how long ago the loop took up a tick; more than some 100 ms
+	// mean that it is stuck or starved. 0 before the first.
+	Silent time.Duration
 }
 
 // Stats are a server's figures since its start. Totals of loops are up to
@@ -112,13 +116,19 @@ func (s *Server) Stats() Stats {
 	for i := range s.drops {
 		st.Drops[dropNames[i]] = s.drops[i].Load()
 	}
+	now := nanotime()
 	for _, l := range s.Loops() {
 		p := &l.pub
+		beat := p.beat.Load()
+		if beat == 0 {
+			beat = now
+		}
 		st.Loops = append(st.Loops, LoopStats{
 			Conns: int(p.conns.Load()), FramesIn: p.framesIn.Load(), FramesOut: p.framesOut.Load(),
 			BytesIn: p.bytesIn.Load(), BytesOut: p.bytesOut.Load(), Deliveries: p.deliveries.Load(),
 			Writes: p.writes.Load(), Turns: p.turns.Load(), Wakes: p.wakes.Load(),
 			Blocked: int(p.blocked.Load()), Lag: time.Duration(p.lag.Load()),
+			Silent: time.Duration(max(now-beat, 0)),
 		})
 	}
 	if s.workers != nil {

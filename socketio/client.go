@@ -72,6 +72,13 @@ func (c *client) Opened(head []byte, owned bool, remote net.Addr) {
 	}
 	c.rare = &rareClient{head: head, remote: remote, opened: time.Now()}
 	connTotal.Add(1)
+	lp := c.lp()
+	lp.n.sessions.began(c.Transport())
+	if !lp.hold(c, head, remote) {
+		lp.srv.drop(dropAddress)
+		c.End(engine.ReasonForcedClose)
+		return
+	}
 	c.SetDeadline(c.server().opt.ConnectTimeout)
 	if c.EIO3() {
 		c.connect(&sio.Packet{Type: sio.Connect, Namespace: []byte("/")})
@@ -98,6 +105,8 @@ func (c *client) Ended(reason string) {
 	}
 	c.ended = true
 	connTotal.Add(-1)
+	c.lp().n.sessions.ended(reason)
+	c.lp().let(c)
 	c.eachSocket(func(s *Socket) { c.close(s, reason) })
 	c.rare = nil
 }

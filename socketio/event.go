@@ -98,6 +98,9 @@ func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 	if pk.Data == nil || s.is(stQuit) {
 		return // "42" alone is legal and means nothing
 	}
+	if r := lp.srv.rate.Load(); r != nil && !lp.paced(s, pk, r) {
+		return
+	}
 	size := len(pk.Name) + len(pk.Args)
 	for _, a := range atts {
 		size += len(a)

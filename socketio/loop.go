@@ -56,6 +56,12 @@ type loop struct {
 	n        loopCounters
 	boxBytes atomic.Int64 // in mailboxes of this loop; workers take off
 
+	// held are the addresses that sessions count for, by the slot of their
+	// connection; nil while there is no limit. arrivals are when the last event
+	// of a socket would have come had all come at the highest rate, by its slot.
+	held     []addressKey
+	arrivals []int64
+
 	// goroutine is the loop's own id while an inline handler runs, else 0.
 	goroutine atomic.Uint64
 	self      uint64
@@ -63,6 +69,7 @@ type loop struct {
 
 type loopCounters struct {
 	eventsIn, acksIn, emits, deliveries, rooms atomic.Int64
+	sessions                                   sessionCounters
 	_                                          [64]byte
 }
 
@@ -94,6 +101,7 @@ func (lp *loop) takeSlot(s *Socket) bool {
 		s.slot = uint32(len(lp.sockets))
 		lp.sockets = append(lp.sockets, s)
 	}
+	lp.forget(s.slot)
 	lp.Entropy.Take(&s.rand)
 	return true
 }

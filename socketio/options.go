@@ -30,6 +30,18 @@ type Options struct {
 	// MaxConnections bounds open connections. Default: the limit of open
 	// files minus a reserve.
 	MaxConnections int
+	// MaxConnectionsPerAddress bounds the sessions of one client address, or of
+	// one /64 network of IPv6; behind TrustedProxies it is the address that
+	// they tell. One too many is refused with status 429. What has not begun a
+	// session is not counted: it has 5 s for its request. Default: no bound.
+	MaxConnectionsPerAddress int
+	// EventRate bounds the events of a socket in a second, on average, and
+	// EventBurst those at once; its default is what EventRate allows in a
+	// second, at least 1. An event above is dropped, counted and logged; if the
+	// client waits for an acknowledgement it gets {"error": message}.
+	// Default: no bound.
+	EventRate  float64
+	EventBurst int
 	// NodeTag is put into every socket id, so that several servers can tell
 	// theirs. Default: random.
 	NodeTag uint16
@@ -207,6 +219,13 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Checked returns o with every default filled in, or an *OptionError that names
+// the option NewServer would refuse. Any goroutine.
+func (o Options) Checked() (Options, error) {
+	o = o.withDefaults()
+	return o, o.validate()
+}
+
 // validate names the first bad field of options with defaults filled in.
 func (o *Options) validate() error {
 	bad := func(field, format string, args ...any) error {
@@ -248,6 +267,17 @@ func (o *Options) validate() error {
 	if o.Cluster != nil && o.NodeTag != 0 && o.NodeTag != o.Cluster.Self().Tag {
 		return bad("NodeTag", "%d is not the tag %d of the node in the cluster",
 			o.NodeTag, o.Cluster.Self().Tag)
+	}
+	for _, f := range []struct {
+		name string
+		v    float64
+	}{
+		{"MaxConnectionsPerAddress", float64(o.MaxConnectionsPerAddress)},
+		{"EventRate", o.EventRate}, {"EventBurst", float64(o.EventBurst)},
+	} {
+		if !(f.v >= 0 && f.v <= 1<<24) {
+			return bad(f.name, "%v is not between 0 and %d", f.v, 1<<24)
+		}
 	}
 	if o.MaxConnections < 0 {
 		return bad("MaxConnections", "%d is negative", o.MaxConnections)

@@ -14,8 +14,15 @@ func viaProxies(trusted []netip.Prefix, remote string, h http.Header) (address s
 	if len(trusted) == 0 || !within(trusted, remote) {
 		return remote, false
 	}
+	address = viaHops(trusted, remote, strings.Join(h.Values("X-Forwarded-For"), ","))
+	protos := strings.Split(strings.Join(h.Values("X-Forwarded-Proto"), ","), ",")
+	return address, strings.EqualFold(strings.TrimSpace(protos[len(protos)-1]), "https")
+}
+
+// viaHops finds the client's address in the X-Forwarded-For of a trusted proxy.
+func viaHops(trusted []netip.Prefix, remote, forwarded string) (address string) {
 	address = remote
-	hops := strings.Split(strings.Join(h.Values("X-Forwarded-For"), ","), ",")
+	hops := strings.Split(forwarded, ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := strings.TrimSpace(hops[i])
 		ip, ok := hopAddr(hop)
@@ -27,8 +34,7 @@ func viaProxies(trusted []netip.Prefix, remote string, h http.Header) (address s
 			break
 		}
 	}
-	protos := strings.Split(strings.Join(h.Values("X-Forwarded-Proto"), ","), ",")
-	return address, strings.EqualFold(strings.TrimSpace(protos[len(protos)-1]), "https")
+	return address
 }
 
 // within tells whether an address, with or without a port, is in a network.

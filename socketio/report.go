@@ -24,6 +24,7 @@ const (
 	noteUnpublished
 	noteServerEvents
 	noteData
+	noteRate
 	noteKinds
 )
 

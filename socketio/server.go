@@ -40,6 +40,9 @@ type Server struct {
 	// idRooms: somebody joined a room named like a socket id of this server.
 	idRooms atomic.Bool
 
+	rate      atomic.Pointer[eventRate] // nil: no bound
+	addresses addresses
+
 	panics  atomic.Uint64
 	errors  atomic.Uint64
 	dropped [dropKinds]atomic.Uint64
@@ -85,11 +88,13 @@ func NewServer(o Options) (*Server, error) {
 		HandOver: s.clientFile, NodeTag: o.NodeTag, Elsewhere: s.forwarder.elsewhere(),
 		Logger:    o.Logger,
 		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,
+		Crowded: s.crowded,
 		Watched: func() bool { return s.refusals.list.Load() != nil },
 	})
 	if err := s.bind(); err != nil {
 		return nil, err
 	}
+	s.limit(&o)
 	s.mux.HandleFunc(o.Path, s.serveMounted)
 	s.mux.HandleFunc(strings.TrimSuffix(o.Path, "/"), s.serveMounted)
 	return s, nil

@@ -23,6 +23,8 @@ const (
 	dropRefusalNotes
 	dropEntry
 	dropServerEvents
+	dropRate
+	dropAddress
 	dropKinds
 )
 
@@ -30,7 +32,7 @@ var dropNames = [dropKinds]string{
 	"mailbox_overflow", "invalid_packet", "connect_timeout", "attachments_timeout",
 	"max_namespaces", "volatile", "max_dynamic_namespaces", "max_rooms", "room_events",
 	"outgoing_listener", "connection_error_hook",
-	"cluster_entry", "server_events",
+	"cluster_entry", "server_events", "event_rate", "connections_per_address",
 }
 
 func (s *Server) drop(k dropKind) { s.dropped[k].Add(1) }
@@ -42,6 +44,15 @@ type Stats struct {
 	// Detached sessions have no connection of their own: they poll, or their
 	// WebSocket is on another loop than they are.
 	Detached int
+	// ConnectionsLimit is how many connections may be open. Draining tells that
+	// no more are accepted.
+	ConnectionsLimit int
+	Draining         bool
+	// Handshakes counts the sessions that began, by transport; Disconnects
+	// those that ended, by reason. What is not in Disconnects is open, or parked
+	// for recovery.
+	Handshakes  map[string]uint64
+	Disconnects map[string]uint64
 	// Accepted connections and Upgrades to WebSocket, ever.
 	Accepted, Upgrades uint64
 	// Sockets by namespace, and all Rooms. A room with members on several
@@ -79,11 +90,15 @@ type LoopStats struct {
 	Blocked int
 	// Lag is how late the loop was for its last tick.
 	Lag time.Duration
+	// Silent is how long ago it took up a tick, of which there are ten a
+	// second.
+	Silent time.Duration
 }
 
 // Stats returns the server's figures.
 func (s *Server) Stats() Stats {
 	st := Stats{Sockets: make(map[string]int), Drops: make(map[string]uint64),
+		Handshakes: make(map[string]uint64), Disconnects: make(map[string]uint64),
 		HandlerErrors: s.errors.Load()}
 	for _, n := range s.Namespaces() {
 		st.Sockets[n.name] = n.Len()
@@ -98,6 +113,7 @@ func (s *Server) Stats() Stats {
 	}
 	n := s.net.Stats()
 	st.Connections, st.Detached = n.Conns, n.Detached
+	st.ConnectionsLimit, st.Draining = s.net.MaxConns(), s.eng.Draining() || s.net.Draining()
 	st.Accepted, st.Upgrades = n.Accepted, n.Upgrades
 	st.Panics = n.Panics + s.panics.Load()
 	st.Workers, st.QueuedMailboxes = n.Workers.Workers, n.Workers.Queued
@@ -118,7 +134,7 @@ func (s *Server) Stats() Stats {
 		st.BytesIn += l.BytesIn
 		st.BytesOut += l.BytesOut
 		st.Loops = append(st.Loops,
-			LoopStats{Connections: l.Conns, Blocked: l.Blocked, Lag: l.Lag})
+			LoopStats{Connections: l.Conns, Blocked: l.Blocked, Lag: l.Lag, Silent: l.Silent})
 	}
 	for i := range s.loops {
 		lp := s.loops[i].Load()
@@ -129,6 +145,7 @@ func (s *Server) Stats() Stats {
 		st.Acks += uint64(lp.n.acksIn.Load())
 		st.Emits += uint64(lp.n.emits.Load())
 		st.Deliveries += uint64(lp.n.deliveries.Load())
+		lp.n.sessions.add(&st)
 		st.Rooms += int(lp.n.rooms.Load())
 		st.MailboxBytes += lp.boxBytes.Load()
 	}

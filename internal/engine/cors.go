@@ -104,10 +104,18 @@ func (p *corsPolicy) preflight(r *netpoll.Request) netpoll.Reply {
 	return netpoll.Reply{Status: http.StatusNoContent, Header: h + "Content-Length: 0\r\n"}
 }
 
+// SetOrigins changes Options.CORSAllowedOrigins for requests from now on. Any
+// goroutine.
+func (s *Server) SetOrigins(list []string) {
+	o := s.opt
+	o.CORSAllowedOrigins = list
+	s.cors.Store(newCORS(&o))
+}
+
 // CORS adds the headers for a response of net/http below the path, as the
 // client files. Any goroutine.
 func (s *Server) CORS(h http.Header, r *http.Request) {
-	addLines(h, s.cors.header([]byte(r.Header.Get("Origin"))))
+	addLines(h, s.cors.Load().header([]byte(r.Header.Get("Origin"))))
 }
 
 // addLines adds whole header lines to h.

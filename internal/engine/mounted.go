@@ -32,12 +32,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		s.carry(w, hr, r)
 		return
 	}
-	if s.cors != nil && hr.Method == "OPTIONS" {
-		write(w, s.cors.preflight(r))
+	cors := s.cors.Load()
+	if cors != nil && hr.Method == "OPTIONS" {
+		write(w, cors.preflight(r))
 		return
 	}
-	header := s.cors.header(field(r, "origin"))
+	header := cors.header(field(r, "origin"))
 	kind, home, k := s.route(r, &q)
+	if k == accepted && s.crowded(kind, r, func() net.Addr { return textAddr(hr.RemoteAddr) }) {
+		k = addressFull
+	}
 	if k == forwarded {
 		s.opt.Elsewhere.Forward(q.id.Node, w, hr)
 		return

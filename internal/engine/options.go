@@ -53,6 +53,9 @@ type Options struct {
 	// InitialHeaders adds headers to the answer of a handshake, Headers to
 	// every answer of Engine.IO but errors. They run like AllowRequest.
 	InitialHeaders, Headers func(h http.Header, r *http.Request)
+	// Crowded, if set, tells whether the client's address has as many sessions
+	// as it may have; forwarded returns the X-Forwarded-For. It must not block.
+	Crowded func(remote func() net.Addr, forwarded func() string) bool
 	// AllowTimeout bounds the hooks. Default 10 s.
 	AllowTimeout time.Duration
 	// HandOver tells which names below Path net/http answers (the client

@@ -19,13 +19,8 @@ func (s *Server) originAllowed(r *netpoll.Request) bool {
 	if len(origin) == 0 {
 		return true
 	}
-	if len(s.opt.CORSAllowedOrigins) > 0 {
-		for _, o := range s.opt.CORSAllowedOrigins {
-			if o == "*" || strings.EqualFold(o, string(origin)) {
-				return true
-			}
-		}
-		return false
+	if p := s.cors.Load(); p != nil {
+		return p.allows(origin)
 	}
 	return sameOrigin(origin, field(r, "host"))
 }

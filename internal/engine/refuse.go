@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"net"
 	"strconv"
 
 	"github.com/throng-server/throng/netpoll"
@@ -22,6 +23,7 @@ const (
 	serverDraining
 	forbidden
 	hopRefused
+	addressFull
 	refusalKinds
 
 	// forwarded is no refusal: another node has the session.
@@ -57,8 +59,17 @@ var refusals = [refusalKinds]struct {
 	serverDraining: {name: "draining", status: 503, code: 3, message: "Server shutting down"},
 	hopRefused: {name: "hop", status: 400, code: 3, message: "Bad request",
 		note: "a request says that another node has forwarded it, and none has"},
+	addressFull: {name: "connections_per_address", status: 429, code: 3,
+		message: "Too many connections",
+		note:    "an address has as many connections as MaxConnectionsPerAddress allows"},
 	forbidden: {name: "forbidden", status: 403, code: 4, message: "Forbidden",
 		note: "AllowRequest refused a session"},
+}
+
+// crowded asks Options.Crowded about a request that would open a session.
+func (s *Server) crowded(kind exchangeKind, r *netpoll.Request, remote func() net.Addr) bool {
+	return s.opt.Crowded != nil && (kind == openPoll || kind == openWS) &&
+		s.opt.Crowded(remote, func() string { return values(r, "x-forwarded-for") })
 }
 
 // replyTo answers a refused request.

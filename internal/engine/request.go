@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/throng-server/throng/netpoll"
 )
@@ -101,6 +102,18 @@ func field(r *netpoll.Request, name string) []byte {
 		}
 	}
 	return nil
+}
+
+// values returns the values of all header fields called name, which is given in
+// lower case, with commas between.
+func values(r *netpoll.Request, name string) string {
+	var list []string
+	for i := range r.Fields {
+		if equalFold(r.Fields[i].Name, name) {
+			list = append(list, string(r.Fields[i].Value))
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // equalFold compares ASCII text with a lower-case name.

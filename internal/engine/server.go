@@ -17,7 +17,7 @@ import (
 type Server struct {
 	opt      Options
 	beat     eio.Config
-	cors     *corsPolicy // nil: same origin only
+	cors     atomic.Pointer[corsPolicy] // nil: same origin only
 	polling  bool
 	websock  bool
 	draining atomic.Bool
@@ -62,7 +62,8 @@ func New(o Options) *Server {
 	if o.AllowTimeout == 0 {
 		o.AllowTimeout = 10 * time.Second
 	}
-	s := &Server{opt: o, beat: heartbeat(o.PingInterval, o.PingTimeout), cors: newCORS(&o)}
+	s := &Server{opt: o, beat: heartbeat(o.PingInterval, o.PingTimeout)}
+	s.cors.Store(newCORS(&o))
 	s.polling = len(o.Transports) == 0 || slices.Contains(o.Transports, "polling")
 	s.websock = len(o.Transports) == 0 || slices.Contains(o.Transports, "websocket")
 	return s
@@ -70,6 +71,9 @@ func New(o Options) *Server {
 
 // Drain makes the server refuse new sessions. Any goroutine.
 func (s *Server) Drain() { s.draining.Store(true) }
+
+// Draining tells that no new sessions are let in. Any goroutine.
+func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Refusals adds the number of refused requests by reason to m. Any goroutine.
 func (s *Server) Refusals(m map[string]uint64) {
@@ -126,12 +130,16 @@ func (s *Server) Request(c *netpoll.Conn, r *netpoll.Request) netpoll.Reply {
 		s.opt.HandOver(r.Path[len(s.opt.Path):]) {
 		return netpoll.Reply{Kind: netpoll.Handover}
 	}
-	if s.cors != nil && string(r.Method) == "OPTIONS" {
-		return s.cors.preflight(r)
+	cors := s.cors.Load()
+	if cors != nil && string(r.Method) == "OPTIONS" {
+		return cors.preflight(r)
 	}
 	q := parseQuery(r.Query)
-	header := s.cors.header(field(r, "origin"))
+	header := cors.header(field(r, "origin"))
 	kind, home, k := s.route(r, &q)
+	if k == accepted && s.crowded(kind, r, c.RemoteAddr) {
+		k = addressFull
+	}
 	if k == forwarded {
 		return netpoll.Reply{Kind: netpoll.Handover}
 	}
