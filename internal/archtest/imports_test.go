@@ -22,6 +22,9 @@ const (
 	valkey = "github.com/valkey-io/valkey-go"
 	cobra  = "github.com/spf13/cobra"
 	hdr    = "github.com/HdrHistogram/hdrhistogram-go"
+	pflag  = "github.com/spf13/pflag"
+	toml   = "github.com/pelletier/go-toml/v2"
+	prom   = "github.com/prometheus/client_golang"
 
 	testify = "github.com/stretchr/testify"
 )
@@ -52,8 +55,13 @@ var rules = []rule{
 	{"internal/brokertest", []string{testify}},
 	{"socketio", []string{"internal/engine", "netpoll", "protocol", "rooms", "cluster", ws}},
 	// xsys: whether there is a terminal.
-	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra, xsys}},
+	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra, pflag, xsys}},
 	{"internal/loadgen", []string{hdr, xsys}},
+	{"internal/config", []string{"socketio", toml}},
+	{"internal/logs", nil},
+	{"internal/metrics", []string{"socketio", prom}},
+	{"internal/health", []string{"socketio"}},
+	{"internal/httpapi", []string{"socketio", "internal/metrics"}},
 	{"internal/demo", []string{"socketio", "internal/clientjs"}},
 	{"internal/clientjs", nil},
 	// Only tests import it.

@@ -1,0 +1,51 @@
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// collector reads the table at each scrape.
+type collector struct {
+	read  func() Snapshot
+	descs []*prometheus.Desc
+}
+
+// Handler serves /metrics. read is called once a scrape, on any goroutine.
+func Handler(read func() Snapshot) http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(newCollector(read), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
+
+func newCollector(read func() Snapshot) *collector {
+	c := &collector{read: read}
+	for _, m := range table {
+		c.descs = append(c.descs, prometheus.NewDesc(m.Name, m.Help, m.Labels, nil))
+	}
+	return c
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s := c.read()
+	for i, m := range table {
+		if m.when != nil && !m.when(&s) {
+			continue
+		}
+		m.read(&s, func(v float64, labels ...string) {
+			ch <- prometheus.MustNewConstMetric(c.descs[i], m.kind, v, labels...)
+		})
+	}
+}

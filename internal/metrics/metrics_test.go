@@ -1,0 +1,194 @@
+package metrics
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/socketio"
+)
+
+func full() Snapshot {
+	s := Snapshot{Namespaces: []string{"/chat"}, Version: "v1", ClientVersion: "4", GoVersion: "go",
+		Unhandled: 3, ReloadsOK: 1, ReloadsFailed: 2, LastReloadOK: true, LastReload: time.Unix(1700000000, 5e8),
+		API: map[Call]uint64{{"emit", 200}: 7}, SocketIONames: true}
+	s.Connections, s.ConnectionsLimit, s.Detached, s.Rooms = 5, 100, 1, 4
+	s.Sockets = map[string]int{"/": 2, "/chat": 3, "/made-by-a-client": 4, "/another": 5}
+	s.Handshakes = map[string]uint64{"polling": 4, "websocket": 6}
+	s.Disconnects = map[string]uint64{"transport close": 3}
+	s.Drops = map[string]uint64{"event_rate": 2}
+	s.BytesIn, s.BytesOut = 1000, 2000
+	s.Loops = []socketio.LoopStats{{Connections: 2, Lag: 3 * time.Millisecond, Silent: time.Second}, {Connections: 3}}
+	s.Recovery.Results = map[string]uint64{"recovered": 1}
+	s.Cluster.Broker, s.Cluster.Connected = "valkey", true
+	s.Cluster.Dropped = map[string]uint64{"expired": 1}
+	return s
+}
+
+func scrape(t *testing.T, s Snapshot) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	Handler(func() Snapshot { return s }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	require.Equal(t, 200, w.Code)
+	b, err := io.ReadAll(w.Body)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	text := scrape(t, full())
+	for _, line := range []string{
+		`throng_build_info{client_version="4",go_version="go",version="v1"} 1`,
+		`throng_connections 5`, `throng_connections_limit 100`, `throng_sessions 7`,
+		`throng_sockets{namespace="/"} 2`, `throng_sockets{namespace="/chat"} 3`,
+		`throng_sockets{namespace="other"} 9`,
+		`throng_handshakes_total{transport="polling"} 4`,
+		`throng_dropped_total{reason="event_rate"} 2`, `throng_bytes_total{direction="out"} 2000`,
+		`throng_loop_lag_seconds{loop="0"} 0.003`, `throng_loop_silent_seconds{loop="0"} 1`,
+		`throng_loop_connections{loop="1"} 3`, `throng_recoveries_total{result="recovered"} 1`,
+		`throng_cluster_connected 1`, `throng_cluster_dropped_total{reason="expired"} 1`,
+		`throng_config_reloads_total{result="refused"} 2`, `throng_config_reload_success 1`,
+		`throng_config_last_reload_success_timestamp_seconds 1.7000000005e+09`,
+		`throng_api_requests_total{endpoint="emit",status="200"} 7`, `throng_unhandled_events_total 3`,
+		`socket_io_connected 14`, `socket_io_recieve_bytes 1000`, `socket_io_disconnect_total 3`,
+	} {
+		require.Contains(t, text, "\n"+line+"\n")
+	}
+	require.Contains(t, text, "go_goroutines")
+	require.Contains(t, text, "process_open_fds")
+}
+
+func TestEveryMetricIsThere(t *testing.T) {
+	t.Parallel()
+	all, none := scrape(t, full()), scrape(t, Snapshot{})
+	for _, m := range Table() {
+		require.Contains(t, all, "\n"+m.Name, m.Name)
+		if m.If != "" {
+			require.NotContains(t, none, "\n"+m.Name, m.Name)
+		}
+		require.NotEmpty(t, m.Help)
+		require.Equal(t, m.If != "", m.when != nil, m.Name)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, m := range Table() {
+		require.False(t, seen[m.Name], m.Name)
+		seen[m.Name] = true
+		require.Regexp(t, `^[a-z][a-z_]+$`, m.Name)
+		if m.If != ifNode {
+			require.True(t, strings.HasPrefix(m.Name, "throng_"))
+			require.Equal(t, m.kind == counter, strings.HasSuffix(m.Name, "_total"), m.Name)
+		}
+		require.NotContains(t, m.Name, "milli")
+	}
+}
+
+// A client that invents namespaces makes no new series.
+func TestLabelsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := full()
+	before := strings.Count(scrape(t, s), "\n")
+	for i := range 1000 {
+		s.Sockets["/x"+strconv.Itoa(i)] = 1
+	}
+	require.Equal(t, before, strings.Count(scrape(t, s), "\n"))
+}
+
+func TestOfAServer(t *testing.T) {
+	t.Parallel()
+	srv, err := socketio.NewServer(socketio.Options{Addr: "127.0.0.1:0", Loops: 2,
+		Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	require.NoError(t, srv.Start())
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, srv.Shutdown(ctx))
+	}()
+	text := scrape(t, Snapshot{Stats: srv.Stats()})
+	require.Contains(t, text, `throng_loop_connections{loop="1"} 0`)
+	require.Contains(t, text, "throng_connections 0\n")
+	require.NotContains(t, text, "throng_connections_limit 0\n")
+}
+
+func TestPageNamesEveryMetric(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operate.md")
+	require.NoError(t, err)
+	for _, m := range Table() {
+		require.Contains(t, string(page), "`"+m.Name+"`", m.Name)
+	}
+	for _, name := range used(string(page)) {
+		require.True(t, known(name), "docs/operate.md: %s is no metric", name)
+	}
+}
+
+func TestBoardNamesOnlyMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../packaging/grafana/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		var board struct {
+			Title  string
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		require.NoError(t, json.Unmarshal(data, &board))
+		require.NotEmpty(t, board.Panels)
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				names := used(target.Expr)
+				require.NotEmpty(t, names, p.Title)
+				for _, n := range names {
+					require.True(t, known(n), "%s: %s is no metric", p.Title, n)
+				}
+			}
+		}
+		for _, n := range used(string(data)) {
+			require.True(t, known(n), "%s is no metric", n)
+		}
+	}
+}
+
+var metricName = regexp.MustCompile(`\b(throng|socket_io|process|go)_[a-z_]+\b`)
+
+// used are the names of metrics in a text; one setting looks like them.
+func used(text string) []string {
+	return slices.DeleteFunc(metricName.FindAllString(text, -1),
+		func(name string) bool { return name == "socket_io_names" })
+}
+
+func known(name string) bool {
+	for _, m := range Table() {
+		if m.Name == name {
+			return true
+		}
+	}
+	switch name {
+	case "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds",
+		"process_max_fds", "go_goroutines", "go_memstats_heap_inuse_bytes", "go_gc_duration_seconds":
+		return true
+	}
+	return false
+}
