@@ -9,7 +9,8 @@ export class Instance {
   static async start(...args) {
     assert.ok(process.env.THRONG_BINARY, "THRONG_BINARY is not set: run these tests with `make e2e`");
     const s = new Instance();
-    s.program = new Program(process.env.THRONG_BINARY, ["serve", "--listen", "127.0.0.1:0", ...args]);
+    s.program = new Program(process.env.THRONG_BINARY, ["serve", "--listen", "127.0.0.1:0",
+      "--internal-listen", "127.0.0.1:0", "--log-format", "text", ...args]);
     s.clients = new Set();
     s.url = await s.logged(/ listen=(127\.0\.0\.1:\d+)/).then((m) => `http://${m[1]}`);
     return s;

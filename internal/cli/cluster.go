@@ -63,6 +63,14 @@ func (m *membership) open(log *slog.Logger) (cluster.Transport, error) {
 	return t, nil
 }
 
+// optionalURL checks the URL of a broker, if there is one.
+func optionalURL(url string) error {
+	if url == "" {
+		return nil
+	}
+	return queue.CheckURL(url)
+}
+
 // startCode is the exit code of a server that could not start.
 func startCode(err error) int {
 	if errors.Is(err, cluster.ErrTaken) {

@@ -6,5 +6,6 @@
 //	2   wrong use of the command line
 //	3   a bench went beyond one of its thresholds
 //	70  the event loops ended without being asked to
-//	78  wrong configuration: another server of the cluster has the node id
+//	78  wrong configuration: a file or a variable, or another server of the
+//	    cluster has the node id
 package cli

@@ -29,7 +29,7 @@ func (o *orphans) event(s *socketio.Socket, e *socketio.Event) {
 	if len(name) > maxOrphanName {
 		name = name[:maxOrphanName] + "..."
 	}
-	if o.count(name) {
+	if o.first(name) {
 		o.log.Warn("no application handles this event", "event", name,
 			"namespace", s.Namespace().Name())
 	}
@@ -38,7 +38,8 @@ func (o *orphans) event(s *socketio.Socket, e *socketio.Event) {
 	}) // fails only for a client that has gone
 }
 
-func (o *orphans) count(name string) (tell bool) {
+// first counts an event and tells whether its name is new.
+func (o *orphans) first(name string) (tell bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.total++
@@ -50,6 +51,13 @@ func (o *orphans) count(name string) (tell bool) {
 	}
 	o.names[name] = true
 	return true
+}
+
+// count returns how many there were.
+func (o *orphans) count() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.total
 }
 
 // sum leaves the number in the log.

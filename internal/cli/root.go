@@ -69,7 +69,8 @@ func newRoot() *cobra.Command {
 		}
 		return errors.New("name a command")
 	}
-	root.AddCommand(newBench(), newBenchWorker(), newDemo(), newEmit(), newServe(), newVersion())
+	root.AddCommand(newBench(), newBenchWorker(), newConfig(), newDemo(), newEmit(), newServe(),
+		newVersion())
 	return root
 }
 

@@ -7,98 +7,148 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/internal/clientjs"
+	"github.com/throng-server/throng/internal/config"
+	"github.com/throng-server/throng/internal/health"
+	"github.com/throng-server/throng/internal/httpapi"
+	"github.com/throng-server/throng/internal/logs"
 	"github.com/throng-server/throng/socketio"
 )
 
-// server is what `serve` serves.
-type server struct {
-	opt        socketio.Options
-	namespaces []string
-	client     string
-	member     membership
-	queues     queues
-	front      front
+// service is what `serve` serves.
+type service struct {
+	settings *settings
+	log      *slog.Logger
+	control  *logs.Control
+	srv      *socketio.Server
+	api      *httpapi.API
+	member   membership
+	queues   queues
+	front    front
+	orphans  orphans
+	// listening: the server has started, the queues are open.
+	listening atomic.Bool
 }
 
 func newServe() *cobra.Command {
-	var s server
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve Socket.IO for applications elsewhere",
 		Long: `Serve Socket.IO, the browser client below /socket.io/, /healthz and /readyz, for
-applications elsewhere that emit through ` + "`throng emit`" + ` or a queue. Clients
-may connect to / and to the namespaces of --namespace. Nothing handles the
-events they send: those are counted, and answered with an error if the client
-waits for an answer.`,
+applications elsewhere that emit through ` + "`throng emit`" + `, the HTTP API or a queue.
+Clients may connect to / and to the namespaces of --namespace. Nothing handles
+the events they send: those are counted, and answered with an error if the
+client waits for an answer.
+
+Settings come from flags, the environment, a file and defaults, in this order;
+` + "`throng config reference`" + ` describes them. HUP reads them again.
+
+The internal port has /metrics, /healthz, /readyz, /version, /debug/pprof/ and
+the HTTP API below /api/v1/.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return s.run(c.ErrOrStderr()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			from := sources(c.Flags())
+			l, err := loadFrom(from)
+			if err != nil {
+				return err
+			}
+			return serve(from, l, c.ErrOrStderr())
+		},
 	}
-	f := c.Flags()
-	f.StringVar(&s.opt.Addr, "listen", "127.0.0.1:5000", "address to serve, host:port")
-	f.StringSliceVar(&s.namespaces, "namespace", nil, "namespace besides /, repeatable")
-	f.StringSliceVar(&s.opt.CORSAllowedOrigins, "cors-allowed-origins", nil,
-		"origins that may connect, scheme://host[:port] or * (default the same host and port)")
-	f.IntVar(&s.opt.Loops, "loops", 0, "event loops (default one a processor)")
-	f.BoolVar(&s.opt.ReusePort, "reuse-port", false, "let other processes serve the address too")
-	f.StringVar(&s.client, "client", "",
-		"browser client: embedded, dir:PATH, redirect, redirect:URL or off (default what is there)")
-	s.member.flags(c)
-	s.queues.flags(c)
-	s.front.flags(c)
+	configFlags(c.Flags())
 	return c
 }
 
-func (s *server) run(stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	for _, name := range s.namespaces {
-		if !strings.HasPrefix(name, "/") || strings.Contains(name, ",") {
-			return fmt.Errorf("--namespace: %q does not begin with a slash, or has a comma", name)
+func serve(from config.Sources, l *config.Loaded, stderr io.Writer) error {
+	s := &service{settings: newSettings(from, l)}
+	s.log, s.control = logs.New(stderr, l.Log.Format)
+	s.control.Set(logSettings(&l.Config))
+	s.orphans.log = s.log
+	for _, w := range l.Warnings {
+		s.log.Warn(w)
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	if err := s.make(&l.Config); err != nil {
+		return err
+	}
+	internal, err := s.listenInternal()
+	if err != nil {
+		return errors.Join(err, s.srv.Shutdown(context.Background()))
+	}
+	if internal != nil {
+		defer s.serveInternal(internal)()
+	}
+	defer s.queues.close(s.log)
+	defer s.orphans.sum()
+	defer s.listening.Store(false)
+	over := make(chan struct{})
+	defer close(over)
+	return run(s.srv, l.Loops, &s.front.end, s.log, func(string) error {
+		if err := s.queues.open(s.srv, s.log); err != nil {
+			return err
 		}
-	}
-	if err := errors.Join(s.member.check(), s.queues.check()); err != nil {
-		return err
-	}
-	client, err := clientjs.Open(s.client)
-	if err != nil {
-		return err
-	}
-	s.opt.ClientFiles = client
-	s.opt.Logger = log
-	srv, err := newServer(s.opt, &s.member, &s.front)
-	if err != nil {
-		return err
-	}
-	orphans := orphans{log: log}
-	srv.OnUnhandled(orphans.event)
-	for _, name := range s.namespaces {
-		srv.Of(name).OnUnhandled(orphans.event)
-	}
-	srv.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		s.health(w, srv.Stats().Cluster)
+		s.listening.Store(true)
+		go func() {
+			for {
+				select {
+				case <-hup:
+					s.reload()
+				case <-over:
+					return
+				}
+			}
+		}()
+		return nil
 	})
-	defer s.queues.close(log)
-	defer orphans.sum()
-	return run(srv, s.opt.Loops, &s.front.end, log,
-		func(string) error { return s.queues.open(srv, log) })
 }
 
-// health tells that the process serves; degraded, that a broker is away, so
-// that emits from elsewhere may not reach its clients. Neither is a reason to
-// take the server out: all of them would go at once.
-func (s *server) health(w http.ResponseWriter, c cluster.Status) {
+// make makes the server and its API.
+func (s *service) make(c *config.Config) error {
+	client, err := clientjs.Open(c.Client)
+	if err != nil {
+		return err
+	}
+	s.member = membership{url: c.Cluster.Valkey, id: c.Cluster.NodeID, addr: c.Cluster.Advertise}
+	s.queues = queues{flaskURL: c.Queues.Flask, flaskChannels: c.Queues.FlaskChannels,
+		nodeURL: c.Queues.Node, nodeKey: c.Queues.NodeKey}
+	s.front.end.drain = c.Drain.Duration
+	o := c.Options()
+	o.ClientFiles, o.Logger = client, s.log
+	if s.srv, err = newServer(o, &s.member, &s.front); err != nil {
+		return err
+	}
+	s.srv.OnUnhandled(s.orphans.event)
+	for _, name := range c.Namespaces {
+		s.srv.Of(name).OnUnhandled(s.orphans.event)
+	}
+	s.srv.HandleFunc("GET /healthz", s.health)
+	s.api = httpapi.New(s.srv, s.log)
+	return s.apply(s.settings.now.Load())
+}
+
+// health tells on the public port that the process serves; degraded, that a
+// broker is away, so that emits from elsewhere may not reach its clients.
+// Neither is a reason to take the server out: all of them would go at once.
+func (s *service) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	if !s.queues.connected() || s.member.url != "" && !c.Connected || c.Degraded {
-		_, _ = io.WriteString(w, "degraded\n")
-		return
+	st := s.state()
+	st.RequireBroker = false
+	text := "ok"
+	if health.Ready(st).Status == "degraded" {
+		text = "degraded"
 	}
-	_, _ = io.WriteString(w, "ok\n")
+	_, _ = io.WriteString(w, text+"\n") // the client may be gone
 }
 
 // newServer is socketio.NewServer with a place in a cluster, behind proxies, and

@@ -280,12 +280,12 @@ func (l *Loaded) apply(set layer) (problems []Problem) {
 				continue
 			}
 			if other, both := set[f.FileOf]; both && !reflect.ValueOf(other.value).IsZero() {
-				problems = append(problems, s.origin.problem(f.FileOf.Key+" and "+f.Key+" are both set"))
+				problems = append(problems, s.origin.Problem("", f.FileOf.Key+" and "+f.Key+" are both set"))
 				continue
 			}
 			v, err := f.read(s.value.(string))
 			if err != nil {
-				problems = append(problems, s.origin.problem(f.Key+": "+err.Error()))
+				problems = append(problems, s.origin.Problem(f.Key, err.Error()))
 				continue
 			}
 			l.Origins[f.Key] = s.origin
@@ -297,14 +297,17 @@ func (l *Loaded) apply(set layer) (problems []Problem) {
 	return problems
 }
 
-// problem is one about the value from o.
-func (o Origin) problem(text string) Problem {
+// Problem is one with the value from o, of a key if one is to be named.
+func (o Origin) Problem(key, text string) Problem {
 	p := Problem{Text: text, Flag: o.Source == FromFlag}
 	switch o.Source {
+	case FromEnv, FromFlag:
+		key = o.String()
 	case FromFile:
 		p.File, p.Line, p.Column = o.Name, o.Line, 1
-	case FromEnv, FromFlag:
-		p.Text = o.String() + ": " + text
+	}
+	if key != "" {
+		p.Text = key + ": " + text
 	}
 	return p
 }

@@ -66,7 +66,7 @@ func network(s string) (netip.Prefix, error) {
 // validate finds what only shows when all values are there.
 func (l *Loaded) validate() (problems []Problem) {
 	bad := func(key, format string, args ...any) {
-		problems = append(problems, l.Origins[key].problem(key+": "+fmt.Sprintf(format, args...)))
+		problems = append(problems, l.Origins[key].Problem(key, fmt.Sprintf(format, args...)))
 	}
 	c := &l.Config
 	for _, n := range c.Namespaces {
@@ -92,12 +92,12 @@ func (l *Loaded) validate() (problems []Problem) {
 	if c.Cluster.Valkey == "" {
 		for _, key := range []string{"cluster.node_id", "cluster.advertise"} {
 			if byKey[key].text(byKey[key].Get(c)) != "" {
-				bad(key, "is nothing without cluster.valkey")
+				bad(key, "is nothing without cluster.valkey (--valkey)")
 			}
 		}
 	}
 	if c.Queues.Flask == "" && len(c.Queues.FlaskChannels) > 0 {
-		bad("queues.flask_channels", "is nothing without queues.flask")
+		bad("queues.flask_channels", "is nothing without queues.flask (--flask-queue)")
 	}
 	if len(problems) > 0 {
 		return problems

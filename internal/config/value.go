@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -169,11 +167,6 @@ func (f *Field) check(v any) (any, error) {
 		if len(f.Choices) > 0 && !slices.Contains(f.Choices, v) {
 			return nil, fmt.Errorf("%q is none of %s", v, strings.Join(f.Choices, ", "))
 		}
-		if f.Secret == "url" {
-			if err := checkURL(v); err != nil {
-				return nil, err
-			}
-		}
 	case int:
 		return v, f.within(float64(v), strconv.Itoa(v), strconv.FormatFloat(f.Max, 'f', -1, 64))
 	case float64:
@@ -183,18 +176,6 @@ func (f *Field) check(v any) (any, error) {
 		return v, f.within(v.Seconds(), v.String(), seconds(f.Max))
 	}
 	return v, nil
-}
-
-// checkURL does not repeat the URL: it may have a password.
-func checkURL(s string) error {
-	if s == "" {
-		return nil
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" {
-		return errors.New("is not a URL such as valkey://127.0.0.1:6379")
-	}
-	return nil
 }
 
 func (f *Field) within(v float64, text, high string) error {

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/config"
+)
+
+func TestBoot(t *testing.T) {
+	t.Parallel()
+	d := daemonize(t, "namespaces = [\"/chat\"]\n[api]\nkeys = [\""+testKey+"\"]\n", nil)
+	for path, want := range map[string]string{
+		"/healthz": `{"status":"ok"}`, "/readyz": `{"status":"ok"}`, "/version": `"browser_client"`,
+		"/debug/pprof/goroutine?debug=1": "goroutine profile", "/api/v1/openapi.json": `"openapi"`,
+		"/metrics": `throng_sockets{namespace="/chat"} 0`,
+	} {
+		status, body := d.get(path)
+		require.Equal(t, 200, status, path)
+		require.Contains(t, body, want, path)
+	}
+	status, _ := d.get("/debug/pprof/cmdline")
+	require.NotEqual(t, 200, status, "flags may have secrets")
+	status, body := d.do("GET", d.public+"/metrics", "")
+	require.Equal(t, 404, status, body)
+	status, _ = d.do("GET", d.public+"/healthz", "")
+	require.Equal(t, 200, status)
+
+	session := d.join()
+	status, body = d.api(testKey, "emit", `{"event":"news","args":["hello"]}`)
+	require.Equal(t, 200, status, body)
+	_, body = d.do("GET", session, "")
+	require.Equal(t, `42["news","hello"]`, body)
+
+	require.NoError(t, d.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-d.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("does not end")
+	}
+	require.Equal(t, 0, d.cmd.ProcessState.ExitCode(), d.log)
+	require.NotContains(t, d.log.String(), testKey)
+	require.Len(t, d.lines("ended"), 1)
+}
+
+func TestBadSettings(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "bad.toml")
+	for _, c := range []struct{ text, want string }{
+		{"= 1", name + ":1:1: "},
+		{"loops = 1\nlisen = \"x\"", name + `:2:1: unknown key "lisen": did you mean "listen"?`},
+		{"loops = \"1\"", name + ":1:9: loops: want a whole number"},
+		{"loops = 256", name + ":1:9: loops: 256 is not between"},
+		{"client = \"nowhere\"", name + ":1:1: client: "},
+		{"[queues]\nflask = \"http://x\"", name + ":2:1: queues.flask: "},
+		{"[cors]\nallowed_origins = [\"x\"]", name + ":2:1: cors.allowed_origins: "},
+		{"[api]\nkeys_file = \"/does/not/exist\"", name + ":2:1: api.keys_file: open /does/not/exist"},
+	} {
+		require.NoError(t, os.WriteFile(name, []byte(c.text), 0o600))
+		for _, args := range [][]string{{"serve", "--config", name}, {"config", "check", "--config", name}} {
+			code, _, errs := result(t, nil, args...)
+			require.Equal(t, exitConfig, code, errs)
+			require.Contains(t, errs, "throng: "+c.want)
+		}
+	}
+	for _, c := range []struct {
+		env  string
+		args string
+		code int
+		want string
+	}{
+		{"", "serve --config /does/not/exist", exitConfig, "/does/not/exist: no such file"},
+		{"THRONG_LOOPS=x", "serve", exitConfig, "THRONG_LOOPS: "},
+		{"THRONG_CONFIG=/does/not/exist", "config print", exitConfig, "no such file"},
+		{"", "serve --loops x", exitUsage, "--loops: "},
+		{"", "serve --internal-listen x", exitUsage, "--internal-listen: "},
+		{"", "serve --nonsense", exitUsage, "unknown flag"},
+		{"", "serve --client dir:/does/not/exist", exitUsage, "--client: "},
+		{"", "config", exitUsage, "name a command"},
+		{"", "config nonsense", exitUsage, ""},
+	} {
+		code, _, errs := result(t, []string{c.env}, strings.Fields(c.args)...)
+		require.Equal(t, c.code, code, "%s: %s", c.args, errs)
+		require.Contains(t, errs, c.want)
+	}
+}
+
+func TestConfigCommands(t *testing.T) {
+	t.Parallel()
+	code, out, errs := result(t, []string{"THRONG_LOOPS=3", "THRONG_LOPS=1"}, "config", "check")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "ok: no file")
+	require.Contains(t, out, "THRONG_LOPS in the environment sets nothing; did you mean THRONG_LOOPS?")
+	code, out, errs = result(t, []string{"THRONG_LOOPS=3", "THRONG_API_KEYS=" + testKey, "PORT=81"},
+		"config", "print", "--reuse-port", "--namespace", "/a", "--namespace", "/b,/c")
+	require.Zero(t, code, errs)
+	require.Regexp(t, `(?m)^loops = 3 +# THRONG_LOOPS$`, out)
+	require.Regexp(t, `(?m)^reuse_port = true +# --reuse-port$`, out)
+	require.Regexp(t, `(?m)^namespaces = \["/a", "/b", "/c"\] +# --namespace$`, out)
+	require.Regexp(t, `(?m)^listen = ":81" +# PORT$`, out)
+	require.NotContains(t, out, testKey)
+	code, out, _ = result(t, nil, "config", "sample")
+	require.Zero(t, code)
+	require.Contains(t, out, "#ping_interval = \"25s\"")
+	code, out, _ = result(t, nil, "config", "reference")
+	require.Zero(t, code)
+	require.Contains(t, out, "| `pingInterval` |")
+}
+
+// Every setting has its flag on serve.
+func TestFlagsOfServe(t *testing.T) {
+	t.Parallel()
+	c := newServe()
+	for _, f := range config.Fields() {
+		require.NotNil(t, c.Flags().Lookup(f.Flag), f.Flag)
+	}
+	require.NotNil(t, c.Flags().Lookup("config"))
+}
+
+func TestTakenInternalAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	code, _, errs := result(t, nil, "serve", "--listen", "127.0.0.1:0", "--loops", "1",
+		"--internal-listen", l.Addr().String())
+	require.Equal(t, exitRuntime, code)
+	require.Contains(t, errs, "address already in use")
+}
+
+func TestWithoutInternalPort(t *testing.T) {
+	t.Parallel()
+	errs := newOutput()
+	cmd := command(t, nil, "serve", "--listen", "127.0.0.1:0", "--loops", "1", "--internal-listen", "off")
+	cmd.Stderr = errs
+	require.NoError(t, cmd.Start())
+	errs.find(t, `"msg":"listening".*"listen":"([^"]+)"`)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait())
+	require.NotContains(t, errs.String(), "internal port")
+}
+
+func TestWrongKeyAndRate(t *testing.T) {
+	t.Parallel()
+	d := daemonize(t, "[api]\nkeys = [\"ci:"+testKey+"\"]\nrequests_per_second = 0.001\n", nil)
+	status, body := d.api("wrong-"+testKey, "stats", "")
+	require.Equal(t, 401, status)
+	require.Contains(t, body, `"type":"urn:throng:problem:key"`)
+	status, _ = d.api(testKey, "stats", "")
+	require.Equal(t, 200, status)
+	status, body = d.api(testKey, "stats", "")
+	require.Equal(t, 429, status)
+	require.Contains(t, body, "api.requests_per_second")
+	require.Len(t, d.lines("httpapi: a request without a valid key"), 1)
+	require.EqualValues(t, 1, d.metric(`throng_api_requests_total{endpoint="stats",status="429"}`))
+	require.NotContains(t, d.log.String(), testKey)
+}
+
+// Wrong keys by the hundred leave a few lines.
+func TestNoiseIsSampled(t *testing.T) {
+	t.Parallel()
+	d := daemonize(t, "[api]\nkeys = [\""+testKey+"\"]\n", nil)
+	began := time.Now()
+	for range 100 {
+		d.api("x", "stats", "")
+	}
+	seconds := int(time.Since(began)/time.Second) + 2
+	require.LessOrEqual(t, len(d.lines("httpapi: a request without a valid key")), 5*seconds)
+}
