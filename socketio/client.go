@@ -281,6 +281,10 @@ func (c *client) close(s *Socket, reason string) {
 		}
 		lp.shard.Remove(s.slot)
 		s.ns.sockets.Add(-1)
+		if lp.srv.debugs() {
+			lp.srv.opt.Logger.Debug("socketio: a socket has left", "namespace", s.ns.name,
+				"socket", s.ID(), "reason", reason)
+		}
 		lp.failAsks(s)
 		if !s.is(stRan) {
 			c.started()

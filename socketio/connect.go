@@ -195,6 +195,10 @@ func (lp *loop) admit(s *Socket) {
 	}
 	lp.shard.Add(s.slot, s.ns.num)
 	s.ns.sockets.Add(1)
+	if lp.srv.debugs() {
+		lp.srv.opt.Logger.Debug("socketio: a socket has connected", "namespace", s.ns.name,
+			"socket", s.ID(), "transport", c.Transport(), "restored", s.is(stRestored))
+	}
 	if s.ext.Load() != nil {
 		var early []string
 		s.edit(false, func(x *extra) { early, x.early = x.early, nil })

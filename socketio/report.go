@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"runtime/debug"
@@ -46,6 +47,12 @@ func (s *Server) warn(k noteKind, msg string, args ...any) {
 		return
 	}
 	s.opt.Logger.Warn("socketio: "+msg, append(args, "suppressed", n.skipped.Swap(0))...)
+}
+
+// debugs tells whether somebody wants debug lines; what is logged costs nothing
+// otherwise.
+func (s *Server) debugs() bool {
+	return s.opt.Logger.Enabled(context.Background(), slog.LevelDebug)
 }
 
 // report takes the error of a handler to the nearest OnError: the socket's, the

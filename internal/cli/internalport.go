@@ -37,7 +37,8 @@ func (s *service) listenInternal() (net.Listener, error) {
 	if err == nil {
 		return ln, nil
 	}
-	if l.Origins["internal.listen"].Source == config.FromDefault && errors.Is(err, syscall.EADDRINUSE) {
+	asked := l.Origins["internal.listen"].Source != config.FromDefault
+	if !asked && errors.Is(err, syscall.EADDRINUSE) {
 		s.log.Warn("no internal port: the default address is taken; set internal.listen",
 			"address", l.Internal.Listen)
 		return nil, nil
@@ -67,8 +68,11 @@ func (s *service) serveInternal(ln net.Listener) (stop func()) {
 func (s *service) internalMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics.Handler(s.snapshot))
-	mux.Handle("GET /healthz", health.Handler(func() health.Report { return health.Healthy(s.state()) }))
-	mux.Handle("GET /readyz", health.Handler(func() health.Report { return health.Ready(s.state()) }))
+	answer := func(judge func(*health.State) health.Report) http.Handler {
+		return health.Handler(func() health.Report { return judge(s.state()) })
+	}
+	mux.Handle("GET /healthz", answer(health.Healthy))
+	mux.Handle("GET /readyz", answer(health.Ready))
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(map[string]string{"version": versionString(),

@@ -73,8 +73,8 @@ var live = map[string]struct {
 		_, text := d.get("/metrics")
 		return strings.Contains(text, "\nsocket_io_connected ")
 	}},
-	"log.level": {"", "[log]\nlevel = \"debug\"\n", debugLines},
-	"log.debug": {"", "[log]\ndebug = \"throng:httpapi\"\n", debugLines},
+	"log.level": {withKey, withKey + "[log]\nlevel = \"debug\"\n", debugLines},
+	"log.debug": {withKey, withKey + "[log]\ndebug = \"throng:httpapi\"\n", debugLines},
 }
 
 const (
@@ -95,8 +95,11 @@ func lost(d *daemon, events int) int {
 }
 
 func debugLines(d *daemon) bool {
-	before := len(d.lines("httpapi: request"))
+	const warning = "httpapi: a request without a valid key"
+	before, warned := len(d.lines("httpapi: request")), len(d.lines(warning))
 	d.api(testKey, "stats", "")
+	d.api("wrong", "stats", "") // leaves a line, and behind the other
+	d.soon("warning", func() bool { return len(d.lines(warning)) > warned })
 	return len(d.lines("httpapi: request")) > before
 }
 
@@ -122,6 +125,18 @@ func TestEveryLiveSettingChanges(t *testing.T) {
 			require.False(t, c.see(d), "back")
 		})
 	}
+}
+
+// DEBUG as people know it from Node.
+func TestDebugOfAModule(t *testing.T) {
+	t.Parallel()
+	d := daemonize(t, "", []string{"DEBUG=socket.io:*"})
+	session := d.join()
+	d.api(testKey, "stats", "")
+	d.post(session, "1")
+	d.soon("both lines", func() bool { return len(d.lines("socketio: a socket has left")) == 1 })
+	require.Equal(t, "polling", d.lines("socketio: a socket has connected")[0]["transport"])
+	require.Empty(t, d.lines("httpapi: request"))
 }
 
 func TestKeysFromAFile(t *testing.T) {

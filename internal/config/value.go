@@ -116,7 +116,8 @@ func (f *Field) convert(v any) (any, error) {
 	case f.Unit == "duration" && isText:
 		return f.duration(text)
 	case f.Unit == "duration":
-		return nil, fmt.Errorf(`want a duration with its unit, in quotes, such as "25s", not %s`, kindOf(v))
+		return nil, fmt.Errorf(`want a duration with its unit, in quotes, such as "25s", not %s`,
+			kindOf(v))
 	case f.Unit == "bytes" && isText:
 		return f.bytes(text)
 	case isInt:

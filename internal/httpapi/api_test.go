@@ -261,12 +261,14 @@ func TestBucket(t *testing.T) {
 	t.Parallel()
 	b := &bucket{rate: 2}
 	now := time.Unix(1, 0)
-	require.True(t, b.take(now) && b.take(now))
+	require.True(t, b.take(now))
+	require.True(t, b.take(now))
 	require.False(t, b.take(now))
 	require.False(t, b.take(now.Add(400*time.Millisecond)))
 	require.True(t, b.take(now.Add(500*time.Millisecond)))
 	require.False(t, b.take(now.Add(500*time.Millisecond)))
-	require.True(t, b.take(now.Add(time.Hour)) && b.take(now.Add(time.Hour)))
+	require.True(t, b.take(now.Add(time.Hour)))
+	require.True(t, b.take(now.Add(time.Hour)))
 	require.False(t, b.take(now.Add(time.Hour)))
 }
 

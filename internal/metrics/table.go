@@ -71,8 +71,8 @@ var table = []Metric{
 		read: one(func(s *Snapshot) float64 { return float64(s.Accepted) })},
 	{Name: "throng_sessions", Help: "Open Engine.IO sessions, on whatever transport.", kind: gauge,
 		read: one((*Snapshot).sessions)},
-	{Name: "throng_sessions_detached", Help: "Sessions without a connection of their own: they poll, " +
-		"or their WebSocket is on another loop.", kind: gauge,
+	{Name: "throng_sessions_detached", Help: "Sessions without a connection of their own: they " +
+		"poll, or their WebSocket is on another loop.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return float64(s.Detached) })},
 	{Name: "throng_sockets", Help: "Connected sockets by namespace.", kind: gauge,
 		Labels: []string{"namespace"}, read: func(s *Snapshot, add adder) {
