@@ -21,12 +21,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// built is the directory that binary has made.
+var built string
+
 // binary is the program as it is installed, built once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "throng")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	name := filepath.Join(dir, "throng")
 	cmd := exec.Command("go", "build", "-o", name, "./cmd/throng")
 	cmd.Dir = "../.."
@@ -38,8 +42,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if name, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(name))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }

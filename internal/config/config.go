@@ -30,6 +30,7 @@ type Config struct {
 	CORS     CORS     `key:"cors" doc:"Which pages of other origins may connect."`
 	Limits   Limits   `key:"limits" doc:"What clients may cost. Each refusal is counted and named in the log."`
 	Recovery Recovery `key:"recovery" doc:"Clients that come back to their sessions after a lost connection."`
+	Drain    Drain    `key:"drain" doc:"The end of a server whose clients go to others."`
 	Cluster  Cluster  `key:"cluster" doc:"Several servers that act as one."`
 	Queues   Queues   `key:"queues" doc:"What other processes emit through. Whoever can publish there speaks for the server."`
 	Internal Internal `key:"internal" doc:"The internal port: metrics, health, profiles and the HTTP API. Keep it from the public."`
@@ -73,11 +74,16 @@ type Recovery struct {
 	SkipMiddlewares bool          `key:"skip_middlewares" default:"true" reload:"restart" option:"ConnectionStateRecovery.RunMiddlewares" doc:"Do not run the middleware again for those who come back." node:"connectionStateRecovery.skipMiddlewares"`
 }
 
+// Drain is the table drain.
+type Drain struct {
+	Duration time.Duration `key:"duration" flag:"drain-time" default:"8s" range:"0,86400" reload:"restart" doc:"Over how long TERM sends the clients away to the other servers of the cluster; 0s is at once. A server alone does not wait."`
+}
+
 // Cluster is the table cluster.
 type Cluster struct {
 	Valkey    string `key:"valkey" flag:"valkey" secret:"url" reload:"restart" doc:"URL of the Valkey or Redis server that joins several servers to one: valkey:// or valkeys://. Empty: a server alone." node:"adapter" python:"client_manager"`
 	NodeID    string `key:"node_id" flag:"node-id" reload:"restart" doc:"Name of this server among them, unique. Empty: made of the host's name and the process."`
-	Advertise string `key:"advertise" flag:"advertise" reload:"restart" doc:"Address where the others reach this server, host:port. Empty: nowhere."`
+	Advertise string `key:"advertise" flag:"advertise" reload:"restart" doc:"Address where the others reach this server, host:port. Empty: the address of the public port if others can use it as it stands, else nowhere."`
 }
 
 // Queues is the table queues.

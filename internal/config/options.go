@@ -60,7 +60,8 @@ func network(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
-	return netip.ParsePrefix(s)
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
 }
 
 // validate finds what only shows when all values are there.
