@@ -174,23 +174,32 @@ func TestConnectionsPerAddressBehindAProxy(t *testing.T) {
 	}
 }
 
-// Many at the same time: never more than allowed, and all places come back.
+// Many that were let in at the same time, each while there was room: never more
+// than allowed stay, and all places come back.
 func TestConnectionsPerAddressAtOnce(t *testing.T) {
 	t.Parallel()
-	s := serve(t, Options{MaxConnectionsPerAddress: 5}, nil)
+	const many, most = 20, 5
+	var arrived sync.WaitGroup
+	arrived.Add(many)
+	s := serve(t, Options{MaxConnectionsPerAddress: most, AllowRequest: func(*http.Request) error {
+		arrived.Done()
+		arrived.Wait()
+		return nil
+	}}, nil)
 	var wg sync.WaitGroup
-	sids := make(chan string, 40)
-	for range cap(sids) {
+	sids := make(chan string, many)
+	for range many {
 		wg.Go(func() {
-			if status, sid := pollAs(t, s, ""); status == http.StatusOK {
-				sids <- sid
-			}
+			_, sid := pollAs(t, s, "")
+			sids <- sid
 		})
 	}
 	wg.Wait()
 	close(sids)
-	soon(t, "five stay", func() bool { return s.Stats().Detached == 5 })
+	require.EqualValues(t, many-most, s.Stats().Drops["connections_per_address"])
+	require.EqualValues(t, many-most, s.Stats().Disconnects["forced close"])
 	for sid := range sids {
+		require.NotEmpty(t, sid)
 		res, err := http.Post("http://"+s.Addr().String()+
 			"/socket.io/?EIO=4&transport=polling&sid="+sid, "text/plain", strings.NewReader("1"))
 		require.NoError(t, err)

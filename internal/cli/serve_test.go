@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/throng-server/throng/internal/brokertest"
 	"github.com/throng-server/throng/internal/config"
 )
 
@@ -161,6 +162,53 @@ func TestWrongKeyAndRate(t *testing.T) {
 	require.Len(t, d.lines("httpapi: a request without a valid key"), 1)
 	require.EqualValues(t, 1, d.metric(`throng_api_requests_total{endpoint="stats",status="429"}`))
 	require.NotContains(t, d.log.String(), testKey)
+}
+
+// Without its broker a server goes on, and says so.
+func TestBrokerAway(t *testing.T) {
+	t.Parallel()
+	broker := brokertest.Start(t)
+	settings := "[cluster]\nvalkey = \"" + broker.URL() + "\"\n"
+	d := daemonize(t, settings, nil)
+	ready := func(status int, text string) func() bool {
+		return func() bool {
+			got, body := d.get("/readyz")
+			return got == status && strings.Contains(body, text)
+		}
+	}
+	d.soon("joined", ready(200, `"ok"`))
+	require.EqualValues(t, 1, d.metric("throng_cluster_connected"))
+	broker.Stop()
+	d.soon("degraded", ready(200, `"degraded"`))
+	require.EqualValues(t, 0, d.metric("throng_cluster_connected"))
+	status, _ := d.get("/healthz")
+	require.Equal(t, 200, status)
+	_, body := d.do("GET", d.public+"/healthz", "")
+	require.Equal(t, "degraded\n", body)
+	d.join()
+	d.reload(settings + "[ready]\nrequire_broker = true\n")
+	d.soon("unavailable", ready(503, `"unavailable"`))
+	broker.Restart()
+	d.soon("joined again", ready(200, `"ok"`))
+}
+
+// While its clients are sent away a server says so, and is still watched.
+func TestDraining(t *testing.T) {
+	t.Parallel()
+	broker := brokertest.Start(t)
+	d := daemonize(t, "drain.duration = \"2s\"\n[cluster]\nvalkey = \""+broker.URL()+"\"\n", nil)
+	d.join()
+	require.Zero(t, d.metric("throng_draining"))
+	require.NoError(t, d.cmd.Process.Signal(syscall.SIGTERM))
+	d.soon("unready", func() bool {
+		status, body := d.get("/readyz")
+		return status == 503 && strings.Contains(body, `"draining"`)
+	})
+	require.EqualValues(t, 1, d.metric("throng_draining"))
+	status, _ := d.get("/healthz")
+	require.Equal(t, 200, status)
+	<-d.ended
+	require.Zero(t, d.cmd.ProcessState.ExitCode(), d.log)
 }
 
 // Wrong keys by the hundred leave a few lines.

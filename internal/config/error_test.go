@@ -188,10 +188,12 @@ func TestMerge(t *testing.T) {
 			require.Contains(t, changes.Restart, f.Key)
 			require.Equal(t, f.Get(&old.Config), f.Get(&merged.Config), f.Key)
 			require.Empty(t, changes.Applied)
+			require.Equal(t, FromDefault, merged.Origins[f.Key].Source)
 			continue
 		}
 		require.Equal(t, Changes{Applied: []string{f.Key}}, changes)
 		require.Equal(t, want, f.Get(&merged.Config), f.Key)
+		require.Equal(t, FromEnv, merged.Origins[f.Key].Source)
 	}
 }
 
