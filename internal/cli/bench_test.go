@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 		c.Env = append(os.Environ(), workerMark+"=1", "GORACE=atexit_sleep_ms=0")
 		return c
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeBinary()
+	os.Exit(code)
 }
 
 // demoServer serves the demo's events.

@@ -40,12 +40,11 @@ var binary = sync.OnceValues(func() (string, error) {
 	return name, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
+// removeBinary is for the end of all tests.
+func removeBinary() {
 	if built != "" {
 		_ = os.RemoveAll(built)
 	}
-	os.Exit(code)
 }
 
 // command is the binary with an environment in which it finds no settings.

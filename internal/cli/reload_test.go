@@ -12,9 +12,9 @@ import (
 	"github.com/throng-server/throng/internal/config"
 )
 
-// live has, for every setting that counts without a restart, what a daemon is
+// adjustable has, for every setting that counts without a restart, what a daemon is
 // started with, what is reloaded, and how it shows.
-var live = map[string]struct {
+var adjustable = map[string]struct {
 	from, to string
 	// see is called before and after and tells which of the two it is.
 	see func(d *daemon) (after bool)
@@ -106,7 +106,7 @@ func debugLines(d *daemon) bool {
 func TestEveryLiveSettingChanges(t *testing.T) {
 	t.Parallel()
 	for _, f := range config.Fields() {
-		c, ok := live[f.Key]
+		c, ok := adjustable[f.Key]
 		if f.FileOf != nil {
 			continue // see TestKeysFromAFile
 		}
