@@ -28,6 +28,7 @@ type Server struct {
 	headTicks, keepTicks, closeTicks uint32
 
 	drv       *driver
+	port      *port // nil without ReusePort
 	hand      *handover
 	workers   *Workers
 	admission *Workers
@@ -105,6 +106,14 @@ func (s *Server) Start() error {
 		s.hand = newHandover(s.opt.HTTP, s.log, s.addr)
 	}
 	s.drv = &driver{s: s}
+	if s.opt.ReusePort {
+		return s.runShared()
+	}
+	return s.launch()
+}
+
+// launch starts the engine and returns when all loops run.
+func (s *Server) launch() error {
 	go s.run()
 	select {
 	case err := <-s.boot:
@@ -112,6 +121,26 @@ func (s *Server) Start() error {
 	case <-s.done:
 		return s.err
 	}
+}
+
+// runShared is launch on a port of several processes.
+func (s *Server) runShared() error {
+	starting.Lock()
+	defer starting.Unlock()
+	p, err := openPort(s.addr.(*net.TCPAddr))
+	if bad := s.launch(); bad != nil {
+		return bad
+	}
+	if err == nil {
+		err = p.settle()
+	}
+	if err != nil {
+		s.log.Warn("cannot see who shares the port", "err", err)
+		return nil
+	}
+	s.port = p
+	go p.watch(s.done)
+	return nil
 }
 
 func (s *Server) run() {

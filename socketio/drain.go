@@ -9,8 +9,15 @@ import (
 	"github.com/throng-server/throng/netpoll"
 )
 
-// drainStep is the time between two groups of sessions that Drain ends.
-const drainStep = 20 * time.Millisecond
+const (
+	// drainStep is the time between two groups of sessions that Drain ends.
+	drainStep = 20 * time.Millisecond
+	// leaveShare of the time of a Drain, at most leaveMax, is left to
+	// connections that were being set up while the port was handed over, and
+	// as much again to their first requests.
+	leaveShare = 4
+	leaveMax   = time.Second
+)
 
 // Drain prepares a Shutdown that clients hardly notice: new sessions are
 // refused (their connections are closed without an answer, so that proxies
@@ -21,11 +28,15 @@ const drainStep = 20 * time.Millisecond
 // poll such sessions are forwarded until Shutdown. It returns when no session
 // with a socket is left or ctx has ended, with its error then. Shutdown is
 // called behind it in either case. Any goroutine.
+//
+// If other processes listen on the same port (Options.ReusePort on all), new
+// connections go to them from the beginning, and those that are on the way here
+// are still served: nobody is refused.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	if !s.running() {
 		return ErrNotStarted
 	}
-	s.eng.Drain()
+	gone := s.leavePort(ctx, min(over/leaveShare, leaveMax))
 	begun := time.Now()
 	all := s.sendAway(ctx, 0)
 	tunnels, cut := s.forwarder.sendAway(0), 0
@@ -34,15 +45,15 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	defer tick.Stop()
 	for {
 		part := 1.0
-		if gone := time.Since(begun); gone < over {
-			part = float64(gone) / float64(over)
+		if t := time.Since(begun); t < over {
+			part = float64(t) / float64(over)
 		}
 		due := int(float64(all) * part)
 		left := s.sendAway(ctx, due-ended)
 		ended = max(ended, all-left) // some leave by themselves
 		through := s.forwarder.sendAway(int(float64(tunnels)*part) - cut)
 		cut = max(cut, tunnels-through)
-		if left == 0 && through == 0 {
+		if left == 0 && through == 0 && closed(gone) {
 			return ctx.Err()
 		}
 		if part == 1 {
@@ -57,6 +68,38 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 			return nil
 		}
 	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// leavePort refuses new sessions: now, or if others serve the port when what is
+// under way to this server has come. The channel is closed then.
+func (s *Server) leavePort(ctx context.Context, grace time.Duration) <-chan struct{} {
+	left := make(chan struct{})
+	settled, ok := s.net.LeavePort(ctx, grace)
+	if !ok {
+		s.eng.Drain()
+		close(left)
+		return left
+	}
+	go func() {
+		defer close(left)
+		<-settled
+		select {
+		case <-time.After(grace):
+		case <-ctx.Done():
+		case <-s.ended:
+		}
+		s.eng.Drain()
+	}()
+	return left
 }
 
 // sendAway ends so many sessions, and returns how many are left.
