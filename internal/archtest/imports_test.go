@@ -51,6 +51,9 @@ var rules = []rule{
 	// ws, here and in socketio: netpoll speaks of ws.OpCode and ws.StatusCode.
 	{"internal/engine", []string{"netpoll", "protocol", ws}},
 	{"internal/archtest", nil},
+	// ws: its client side, to try what browsers do.
+	{"internal/doctor", []string{ws, xsys}},
+	{"internal/systemd", []string{xsys}},
 	// Only tests import it.
 	{"internal/brokertest", []string{testify}},
 	{"socketio", []string{"internal/engine", "netpoll", "protocol", "rooms", "cluster", ws}},
