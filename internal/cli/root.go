@@ -71,6 +71,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newBench(), newBenchWorker(), newConfig(), newDemo(), newEmit(), newServe(),
 		newVersion())
+	root.AddCommand(newDoctor())
 	return root
 }
 
