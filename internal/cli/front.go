@@ -23,7 +23,8 @@ func (f *front) flags(c *cobra.Command) {
 		"networks or addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto count "+
 			"(default none)")
 	c.Flags().DurationVar(&f.end.drain, "drain-time", defaultDrain,
-		"over how long TERM sends the clients away to the other servers of --valkey, 0 is at once")
+		"over how long TERM sends the clients away to the other servers of --valkey or "+
+			"--reuse-port, 0 is at once")
 }
 
 // apply sets what the flags say.
@@ -38,7 +39,7 @@ func (f *front) apply(o *socketio.Options, m *membership) error {
 	if f.end.drain < 0 {
 		return fmt.Errorf("--drain-time: %s is negative", f.end.drain)
 	}
-	if m.url == "" {
+	if m.url == "" && !o.ReusePort {
 		f.end.drain = 0 // there is no other server for them to go to
 	} else if m.addr == "" && !o.ReusePort {
 		m.addr = reachable(o.Addr)

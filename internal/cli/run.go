@@ -6,9 +6,11 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
+	"github.com/throng-server/throng/internal/systemd"
 	"github.com/throng-server/throng/socketio"
 )
 
@@ -33,6 +35,7 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 	}
 	socketio.TuneProcessors(loops)
 	socketio.TuneMemory()
+	manager := systemd.FromEnv()
 	if err := srv.Start(); err != nil {
 		return &codeError{startCode(err), err}
 	}
@@ -40,6 +43,11 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 	if err := listening(srv.Addr().String()); err != nil {
 		return &codeError{exitRuntime, err}
 	}
+
+	manager.Ready("serving " + srv.Addr().String())
+	over := make(chan struct{})
+	defer close(over)
+	go manager.Watch(over, func() bool { return moving(srv) })
 
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Wait() }()
@@ -51,6 +59,7 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 		log.Info("shutting down", "signal", by.String(), "within", end.within())
 	}
 
+	manager.Stopping("sending clients away")
 	done := make(chan error, 1)
 	go func() { done <- end.run(srv, by, log) }()
 	select {
@@ -63,6 +72,16 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 	}
 	log.Info("ended")
 	return nil
+}
+
+// stuckAfter is how long a loop may be silent, with ten ticks a second, before
+// the service manager is not told any more that the process is alive.
+const stuckAfter = 5 * time.Second
+
+// moving tells whether all loops take up their ticks.
+func moving(srv *socketio.Server) bool {
+	return !slices.ContainsFunc(srv.Stats().Loops,
+		func(l socketio.LoopStats) bool { return l.Silent > stuckAfter })
 }
 
 // boot logs what bounds this process.
