@@ -49,36 +49,12 @@ func TestServiceManager(t *testing.T) {
 	require.Equal(t, 0, p.code())
 }
 
-// A server whose loops stand still is not kept alive by the watchdog.
-func TestServiceManagerOfAStoppedProcess(t *testing.T) {
-	t.Parallel()
-	socket := filepath.Join(t.TempDir(), "notify")
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
-	require.NoError(t, err)
-	defer l.Close()
-	p := start(t, []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=100000"},
-		"serve", "--listen", "127.0.0.1:0", "--loops", "1")
-	p.listening()
-	p.signal(syscall.SIGSTOP)
-	b := make([]byte, 1024)
-	for quiet := false; !quiet; { // what was sent before
-		require.NoError(t, l.SetReadDeadline(time.Now().Add(300*time.Millisecond)))
-		_, err := l.Read(b)
-		quiet = err != nil
-	}
-	p.signal(syscall.SIGCONT)
-	require.NoError(t, l.SetReadDeadline(time.Now().Add(10*time.Second)))
-	n, err := l.Read(b)
-	require.NoError(t, err)
-	require.Equal(t, "WATCHDOG=1", string(b[:n]))
-}
-
 // The codes of internal/cli's package documentation and of the man page.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	t.Cleanup(func() { _ = taken.Close() })
 	for args, want := range map[string]int{
 		"version":             0,
 		"help serve":          0,
@@ -89,7 +65,10 @@ func TestExitCodes(t *testing.T) {
 		"emit --valkey valkey://127.0.0.1:1 e":      1,
 		"doctor --idle 0s --url http://127.0.0.1:1": 1,
 	} {
-		require.Equal(t, want, start(t, nil, strings.Fields(args)...).code(), args)
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, start(t, nil, strings.Fields(args)...).code())
+		})
 	}
 }
 
