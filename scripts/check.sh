@@ -27,5 +27,5 @@ fi
 say ""
 say "make demo   the demo on http://127.0.0.1:5000 (LISTEN=0.0.0.0:5000 make demo elsewhere)"
 say "make test   everything: vet, race, allocations, official clients, Chromium"
-say "make build  bin/throng;  also: e2e bench fuzz fmt lint test-long"
+say "make build  bin/throng;  also: install uninstall e2e bench fuzz fmt lint test-long"
 exit $ok

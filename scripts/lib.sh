@@ -163,10 +163,21 @@ client_files() {
 	cp -u $dir/node_modules/socket.io-client/dist/socket.io*.js* $dir/dist/
 }
 
-version() { git describe --tags --always --dirty 2>/dev/null || echo unknown; }
+# version is $VERSION, for sources without a repository, or git's word.
+version() { echo "${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo unknown)}"; }
 
-# build_binary [GO BUILD FLAG...]: bin/throng, static, with the browser client
-# inside when npm is there to fetch it.
+# go_binary OUT TAGS [GO BUILD FLAG...]: the binary, static. The same source and
+# version give the same bytes, wherever they are.
+go_binary() {
+	local out=$1 tags=$2
+	shift 2
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags "$tags" "$@" \
+		-ldflags "-s -w -X github.com/throng-server/throng/internal/cli.version=$(version)" \
+		-o "$out" ./cmd/throng
+}
+
+# build_binary [GO BUILD FLAG...]: bin/throng, with the browser client inside when
+# npm is there to fetch it.
 build_binary() {
 	local tags=
 	if client_files; then
@@ -174,7 +185,5 @@ build_binary() {
 	else
 		warn "no npm: the browser client is not embedded, pages load it from cdn.socket.io"
 	fi
-	CGO_ENABLED=0 go build -trimpath -tags "$tags" "$@" \
-		-ldflags "-s -w -X github.com/throng-server/throng/internal/cli.version=$(version)" \
-		-o bin/throng ./cmd/throng
+	go_binary bin/throng "$tags" "$@"
 }

@@ -71,7 +71,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newBench(), newBenchWorker(), newConfig(), newDemo(), newEmit(), newServe(),
 		newVersion())
-	root.AddCommand(newDoctor())
+	root.AddCommand(newDoctor(), newMan())
 	return root
 }
 
