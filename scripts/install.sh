@@ -41,7 +41,8 @@ if "$binary" config sample >/dev/null 2>&1; then
 	made 644 "$etc/throng/throng.toml.sample" "$binary" config sample
 fi
 
-if [ -z "$dest" ] && root; then
+# Elsewhere it is somebody's own copy.
+if [ -z "$dest" ] && root && { [ "$prefix" = /usr ] || [ "$prefix" = /usr/local ]; }; then
 	if have systemd-sysusers; then systemd-sysusers "$prefix/lib/sysusers.d/throng.conf"; fi
 	if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi

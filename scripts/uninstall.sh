@@ -4,7 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 prefix=${PREFIX:-/usr/local} etc=${SYSCONFDIR:-/etc} dest=${DESTDIR:-}
 
-if [ -z "$dest" ] && root && [ -d /run/systemd/system ]; then
+managed() {
+	[ -z "$dest" ] && root && [ -d /run/systemd/system ] &&
+		{ [ "$prefix" = /usr ] || [ "$prefix" = /usr/local ]; }
+}
+if managed; then
 	systemctl disable --now throng.service 'throng@*.service' 2>/dev/null || true
 fi
 for f in bin/throng lib/systemd/system/throng.service lib/systemd/system/throng@.service \
@@ -16,8 +20,8 @@ done
 rm -f "$dest$etc/throng/throng.toml.sample"
 rmdir "$dest$etc/throng" 2>/dev/null || true
 cmp -s packaging/systemd/throng.default "$dest$etc/default/throng" && rm -f "$dest$etc/default/throng"
-if [ -z "$dest" ] && root && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+if managed; then systemctl daemon-reload; fi
 for f in "$etc/default/throng" "$etc/throng"; do
 	[ ! -e "$dest$f" ] || say "kept: $dest$f"
 done
-say "uninstalled; the user throng stays (userdel throng)"
+say "uninstalled; the user throng, if there is one, stays"

@@ -47,6 +47,9 @@ func TestFrontApplies(t *testing.T) {
 	require.Empty(t, m.addr)
 
 	require.NoError(t, f.apply(&o, &membership{}))
+	require.Equal(t, time.Second, f.end.drain, "others may listen on the port")
+	o.ReusePort = false
+	require.NoError(t, f.apply(&o, &membership{}))
 	require.Zero(t, f.end.drain, "a server alone has nowhere to send its clients")
 }
 
