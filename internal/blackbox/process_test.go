@@ -75,7 +75,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	p := &process{t: t, gone: make(chan struct{}), more: make(chan struct{}, 1)}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(p), io.Writer(p)
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = append(append(os.Environ(), "THRONG_INTERNAL_LISTEN=off"), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, p.cmd.Start())
 	go func() {
