@@ -38,14 +38,16 @@ func TestServiceManager(t *testing.T) {
 	c, err := join(addr)
 	require.NoError(t, err)
 	defer c.Close()
-	p.signal(syscall.SIGTERM)
-	for {
-		if s := hear(); strings.HasPrefix(s, "STOPPING=1") {
-			break
-		} else {
+	until := func(state string) {
+		for s := hear(); !strings.HasPrefix(s, state); s = hear() {
 			require.Equal(t, "WATCHDOG=1", s)
 		}
 	}
+	p.signal(syscall.SIGHUP)
+	until("RELOADING=1\nMONOTONIC_USEC=")
+	until("READY=1")
+	p.signal(syscall.SIGTERM)
+	until("STOPPING=1")
 	require.Equal(t, 0, p.code())
 }
 

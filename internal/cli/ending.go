@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/throng-server/throng/internal/systemd"
 	"github.com/throng-server/throng/socketio"
 )
 
@@ -25,6 +26,8 @@ const (
 type ending struct {
 	drain time.Duration
 	begun atomic.Bool
+	// manager is set before the server is told to be listening.
+	manager systemd.Manager
 }
 
 // within is the longest it may take.

@@ -36,6 +36,7 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 	socketio.TuneProcessors(loops)
 	socketio.TuneMemory()
 	manager := systemd.FromEnv()
+	end.manager = manager
 	if err := srv.Start(); err != nil {
 		return &codeError{startCode(err), err}
 	}
@@ -44,7 +45,7 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 		return &codeError{exitRuntime, err}
 	}
 
-	manager.Ready("serving " + srv.Addr().String())
+	manager.Ready(serving(srv))
 	over := make(chan struct{})
 	defer close(over)
 	go manager.Watch(over, func() bool { return moving(srv) })
@@ -73,6 +74,9 @@ func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
 	log.Info("ended")
 	return nil
 }
+
+// serving is what the service manager shows.
+func serving(srv *socketio.Server) string { return "serving " + srv.Addr().String() }
 
 // stuckAfter is how long a loop may be silent, with ten ticks a second, before
 // the service manager is not told any more that the process is alive.

@@ -102,7 +102,9 @@ func serve(from config.Sources, l *config.Loaded, stderr io.Writer) error {
 			for {
 				select {
 				case <-hup:
+					s.front.end.manager.Reloading()
 					s.reload()
+					s.front.end.manager.Ready(serving(s.srv))
 				case <-over:
 					return
 				}
