@@ -46,5 +46,5 @@ if [ -z "$dest" ] && root && { [ "$prefix" = /usr ] || [ "$prefix" = /usr/local 
 	if have systemd-sysusers; then systemd-sysusers "$prefix/lib/sysusers.d/throng.conf"; fi
 	if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
-say "installed below ${dest}$prefix and ${dest}$etc; next:" \
-	"  sysctl --system && systemctl enable --now throng"
+say "installed below ${dest}$prefix and ${dest}$etc"
+case $prefix in /usr | /usr/local) say "next:  sysctl --system && systemctl enable --now throng" ;; esac
