@@ -3,6 +3,7 @@ package blackbox
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -57,12 +58,15 @@ func TestExitCodes(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
+	file := filepath.Join(t.TempDir(), "throng.toml")
+	require.NoError(t, os.WriteFile(file, []byte("loops = 2\nlisten_ = \"x\"\n"), 0o600))
 	for args, want := range map[string]int{
-		"version":             0,
-		"help serve":          0,
-		"serve --nonsense":    2,
-		"serve --loops 1000":  2,
-		"doctor --url ftp://": 2,
+		"serve --config " + file:                    78,
+		"version":                                   0,
+		"help serve":                                0,
+		"serve --nonsense":                          2,
+		"serve --loops 1000":                        2,
+		"doctor --url ftp://":                       2,
 		"serve --listen " + taken.Addr().String():   1,
 		"emit --valkey valkey://127.0.0.1:1 e":      1,
 		"doctor --idle 0s --url http://127.0.0.1:1": 1,
@@ -81,7 +85,7 @@ func TestBootLineAndSecondSignal(t *testing.T) {
 	p := start(t, nil, "serve", "--listen", "127.0.0.1:0", "--loops", "2", "--reuse-port",
 		"--drain-time", "30s")
 	addr := p.listening()
-	for _, word := range []string{"version", "loops", "gomaxprocs", "open_files"} {
+	for _, word := range []string{"version", "loops", "gomaxprocs", "open_files", "max_connections"} {
 		require.Regexp(t, word+`"?[=:]`, p.String())
 	}
 	c, err := join(addr)

@@ -20,7 +20,7 @@ A second one ends it at once.
 The same without the drain time, for somebody at a terminal.
 .TP
 .B HUP
-Reads the configuration again, where the server has one.
+Has serve read its settings again: a wrong file changes nothing.
 .SH EXIT STATUS
 .TP
 .B 0
@@ -45,9 +45,16 @@ again is no use.
 Set by the service manager, which is told when the server serves, reloads and
 ends, and, as long as its event loops move, that it is alive.
 .TP
+.B THRONG_...
+Settings of serve, see
+.BR "throng config reference" .
+.TP
 .B GOMEMLIMIT, GOGC
 Of Go's runtime; set, they are respected.
 .SH FILES
+.TP
+.I ./throng.toml, ~/.config/throng/throng.toml, /etc/throng/throng.toml
+Settings of serve: the first there is, unless \-\-config names another.
 .TP
 .I /etc/default/throng
 Options and environment of the service.

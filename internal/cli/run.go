@@ -96,5 +96,10 @@ func boot(srv *socketio.Server, loops int, log *slog.Logger) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
 		attrs = append(attrs, "open_files", limit.Cur)
 	}
+	st := srv.Stats()
+	attrs = append(attrs, "max_connections", st.ConnectionsLimit)
+	if c := st.Cluster; c.Broker != "" {
+		attrs = append(attrs, "broker", c.Broker, "connected", c.Connected)
+	}
 	log.Info("listening", attrs...)
 }
