@@ -33,6 +33,9 @@ something, a second signal.
 .B 2
 Wrong use of the command line.
 .TP
+.B 3
+A threshold of bench was missed.
+.TP
 .B 70
 The event loops ended without being asked to: start it again.
 .TP

@@ -32,7 +32,7 @@ func TestManPage(t *testing.T) {
 			}
 		}
 	}
-	for _, code := range []string{"0", "1", "2", "70", "78"} {
+	for _, code := range []string{"0", "1", "2", "3", "70", "78"} {
 		require.Contains(t, text, "\n.B "+code+"\n")
 	}
 }
