@@ -137,6 +137,7 @@ func TestREADME(t *testing.T) {
 
 	said = s.paste(here.Replace(tested(t, "end")))
 	require.Contains(t, said, "throng_config_reload_success 1")
+	require.Contains(t, said, "limits.events_per_second", "the log names what the reload has changed")
 	require.Contains(t, said, "exit code 0")
 	_, err = net.DialTimeout("tcp", public, time.Second)
 	require.Error(t, err)
