@@ -71,6 +71,9 @@ var rules = []rule{
 	// Only tests import it.
 	{"internal/clustertest", []string{"socketio", "cluster", "internal/brokertest", ws, testify}},
 	{"internal/feed", []string{"socketio", "cluster"}},
+	{"internal/app", []string{"socketio", "protocol/sio"}},
+	// What is beside Socket.IO knows nothing of it.
+	{"internal/beside", nil},
 	{"cmd", []string{"internal/cli"}},
 	{"e2e/suiteserver", []string{"socketio", "netpoll", "protocol", "internal/engine", ws}},
 	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},

@@ -133,6 +133,10 @@ func loadFrom(s config.Sources) (*config.Loaded, error) {
 		check func() error
 	}{
 		{"client", func() error { _, err := clientjs.Open(l.Client); return err }},
+		{"app.url", func() error { _, _, err := endpoints(l.App.URL); return err }},
+		{"app.secret", func() error { return checkSecret(l.App.Secret) }},
+		{"upstream", func() error { return checkBeside(l.Upstream, "") }},
+		{"static", func() error { return checkBeside("", l.Static) }},
 		{"cluster.valkey", func() error { return optionalURL(l.Cluster.Valkey) }},
 		{"queues.flask", func() error { return optionalURL(l.Queues.Flask) }},
 		{"queues.node", func() error { return optionalURL(l.Queues.Node) }},

@@ -33,6 +33,7 @@ type service struct {
 	queues   queues
 	front    front
 	orphans  orphans
+	app      application
 	// listening: the server has started, the queues are open.
 	listening atomic.Bool
 }
@@ -43,9 +44,10 @@ func newServe() *cobra.Command {
 		Short: "Serve Socket.IO for applications elsewhere",
 		Long: `Serve Socket.IO, the browser client below /socket.io/, /healthz and /readyz, for
 applications elsewhere that emit through ` + "`throng emit`" + `, the HTTP API or a queue.
-Clients may connect to / and to the namespaces of --namespace. Nothing handles
-the events they send: those are counted, and answered with an error if the
-client waits for an answer.
+Clients may connect to / and to the namespaces of --namespace. What they do is
+posted to the endpoint of --app-url, whose answers say what to do. Without one
+the events they send are counted, and answered with an error if the client waits
+for an answer. Other requests are those of --static and --upstream.
 
 Settings come from flags, the environment, a file and defaults, in this order;
 ` + "`throng config reference`" + ` describes them. HUP reads them again.
@@ -90,6 +92,7 @@ func serve(from config.Sources, l *config.Loaded, stderr io.Writer) error {
 	}
 	defer s.queues.close(s.log)
 	defer s.orphans.sum()
+	defer s.app.close()
 	defer s.listening.Store(false)
 	over := make(chan struct{})
 	defer close(over)
@@ -125,13 +128,23 @@ func (s *service) make(c *config.Config) error {
 		nodeURL: c.Queues.Node, nodeKey: c.Queues.NodeKey}
 	s.front.end.drain = c.Drain.Duration
 	o := c.Options()
+	if err := s.app.open(c, o.TrustedProxies, s.log); err != nil {
+		return err
+	}
+	if r := o.ConnectionStateRecovery; r != nil && s.app.app != nil {
+		r.RunMiddlewares = true // the application is told who comes back
+	}
 	o.ClientFiles, o.Logger = client, s.log
 	if s.srv, err = newServer(o, &s.member, &s.front); err != nil {
 		return err
 	}
-	s.srv.OnUnhandled(s.orphans.event)
-	for _, name := range c.Namespaces {
-		s.srv.Of(name).OnUnhandled(s.orphans.event)
+	for _, name := range distinct("/", c.Namespaces, s.app.namespaces) {
+		if ns := s.srv.Of(name); !s.app.mount(ns) {
+			ns.OnUnhandled(s.orphans.event)
+		}
+	}
+	if s.app.beside != nil {
+		s.srv.Handle("/", s.app.beside)
 	}
 	s.srv.HandleFunc("GET /healthz", s.health)
 	s.api = httpapi.New(s.srv, s.log)

@@ -13,6 +13,9 @@ type Config struct {
 
 	TrustedProxies []string `key:"trusted_proxies" reload:"restart" option:"TrustedProxies" doc:"Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed." python:"ProxyFix"`
 
+	Upstream string `key:"upstream" reload:"restart" doc:"URL of an application that gets every request beside Socket.IO. Empty: none."`
+	Static   string `key:"static" reload:"restart" doc:"Directory of files that are served beside Socket.IO; what is not there is the upstream's. Empty: none."`
+
 	Path                 string        `key:"path" default:"/socket.io/" reload:"restart" option:"Path" doc:"Path of Engine.IO requests, compared as a prefix." node:"path" python:"path, socketio_path"`
 	Transports           []string      `key:"transports" default:"polling,websocket" reload:"restart" option:"Transports" doc:"Transports that clients may use." node:"transports" python:"transports"`
 	AllowUpgrades        bool          `key:"allow_upgrades" default:"true" reload:"restart" option:"DisableUpgrades" doc:"Offer polling clients the way to WebSocket." node:"allowUpgrades" python:"allow_upgrades"`
@@ -27,6 +30,7 @@ type Config struct {
 	Cookie               string        `key:"cookie" reload:"restart" option:"Cookie" doc:"Name of a cookie with the connection's id, for proxies that choose a server by it. Empty: none is set." node:"cookie" python:"cookie"`
 	CleanupNamespaces    bool          `key:"cleanup_empty_child_namespaces" default:"false" reload:"restart" option:"CleanupEmptyChildNamespaces" doc:"Remove a dynamic namespace with its last socket." node:"cleanupEmptyChildNamespaces"`
 
+	App      App      `key:"app" doc:"The application that handles what clients do; docs/app.md."`
 	CORS     CORS     `key:"cors" doc:"Which pages of other origins may connect."`
 	Limits   Limits   `key:"limits" doc:"What clients may cost. Each refusal is counted and named in the log."`
 	Recovery Recovery `key:"recovery" doc:"Clients that come back to their sessions after a lost connection."`
@@ -38,6 +42,17 @@ type Config struct {
 	Ready    Ready    `key:"ready" doc:"When /readyz says yes."`
 	Metrics  Metrics  `key:"metrics" doc:"What /metrics shows."`
 	Log      Log      `key:"log" doc:"What is written to standard error."`
+}
+
+// App is the table app.
+type App struct {
+	URL         []string      `key:"url" reload:"restart" doc:"Endpoint that gets what clients do, URL, or NAMESPACE=URL for one namespace; {event} in it stands for the name of the event. Empty: events are counted and answered with an error."`
+	Secret      string        `key:"secret" secret:"text" reload:"restart" doc:"Key of the signatures of requests to it, at least 16 bytes. Empty: they are not signed."`
+	Headers     []string      `key:"headers" flag:"app-header" reload:"restart" doc:"Headers of a client's handshake that it gets, such as Cookie."`
+	Timeout     time.Duration `key:"timeout" default:"10s" range:"0.1,3600" reload:"restart" doc:"How long a request to it may take, and before that the wait for its turn."`
+	MaxRequests int           `key:"max_requests" default:"64" range:"1,65536" reload:"restart" doc:"Requests to one endpoint at the same time."`
+	Retry       bool          `key:"retry" default:"false" reload:"restart" doc:"Repeat requests whose connection broke: the endpoint handles each Throng-Id once."`
+	H2C         bool          `key:"h2c" default:"false" reload:"restart" doc:"Speak HTTP/2 to http URLs."`
 }
 
 // CORS is the table cors.

@@ -26,6 +26,8 @@ func other(t *testing.T, f *Field) (text, toml string, want any) {
 		return name, quote(name), want
 	case f.Secret == "url":
 		return "redis://u:pw@h:1/0", `"redis://u:pw@h:1/0"`, "redis://u:pw@h:1/0"
+	case f.Secret == "text":
+		return "0123456789abcdef", `"0123456789abcdef"`, "0123456789abcdef"
 	case f.Secret == "list":
 		return "a:0123456789abcdef", `["a:0123456789abcdef"]`, []string{"a:0123456789abcdef"}
 	case len(f.Choices) > 0:

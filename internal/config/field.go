@@ -26,7 +26,7 @@ type Field struct {
 	Unit, Default, Doc   string
 	Option, Node, Python string
 	Reload               Reload
-	// Secret is "", "url" for a URL with a password, or "list".
+	// Secret is "", "url" for a URL with a password, "text", or "list".
 	Secret  string
 	Choices []string
 	// Min and Max bound a number, or a duration's seconds, if Bounded.

@@ -38,6 +38,10 @@ func (f *Field) shown(c *Config) any {
 	switch f.Secret {
 	case "url":
 		return redacted(v.(string))
+	case "text":
+		if v.(string) != "" {
+			return hidden
+		}
 	case "list":
 		var l []string
 		for _, k := range v.([]string) {
@@ -81,6 +85,10 @@ func (c *Config) Secrets() (list []string) {
 			}
 			if p, ok := u.User.Password(); ok && p != "" {
 				list = append(list, p)
+			}
+		case "text":
+			if s := f.Get(c).(string); s != "" {
+				list = append(list, s)
 			}
 		case "list":
 			for _, k := range f.Get(c).([]string) {

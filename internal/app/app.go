@@ -1,0 +1,115 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/throng-server/throng/socketio"
+)
+
+// App is the application of the namespaces of a server. Any goroutine.
+type App struct {
+	o         Options
+	endpoints map[string]*endpoint // by URL
+	prefix    string
+	ids       atomic.Uint64
+	fails     tally
+	// settle is how long a socket may take from agreed to accepted.
+	settle time.Duration
+
+	calls, failed atomic.Uint64
+}
+
+// port is a namespace of an App.
+type port struct {
+	app *App
+	o   *Options
+	ns  *socketio.Namespace
+	e   *endpoint
+}
+
+// New makes an App of which no namespace is part yet.
+func New(o Options) (*App, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	a := &App{o: o, endpoints: make(map[string]*endpoint), settle: 30 * time.Second}
+	a.fails.log = o.Logger
+	var random [6]byte
+	_, _ = rand.Read(random[:]) // never fails
+	a.prefix = hex.EncodeToString(random[:]) + "-"
+	client := newClient(&a.o)
+	for _, u := range o.Namespaces {
+		a.add(u, client)
+	}
+	if o.URL != "" {
+		a.add(o.URL, client)
+	}
+	return a, nil
+}
+
+func (a *App) add(url string, client *http.Client) {
+	if a.endpoints[url] == nil {
+		a.endpoints[url] = &endpoint{url: url, o: &a.o, client: client, log: a.o.Logger,
+			now: time.Now}
+	}
+}
+
+// Mount makes the application handle a namespace, before clients connect;
+// false: it has no endpoint.
+func (a *App) Mount(ns *socketio.Namespace) bool {
+	url, ok := a.o.Namespaces[ns.Name()]
+	if !ok {
+		url = a.o.URL
+	}
+	if url == "" {
+		return false
+	}
+	p := &port{app: a, o: &a.o, ns: ns, e: a.endpoints[url]}
+	ns.Use(p.connect)
+	ns.OnConnection(p.connected)
+	ns.OnUnhandled(p.event)
+	ns.OnDisconnect(p.disconnect)
+	return true
+}
+
+// Close logs what was counted and not logged yet. The server must have ended.
+func (a *App) Close() {
+	a.fails.flush()
+	for _, e := range a.endpoints {
+		e.client.CloseIdleConnections()
+	}
+}
+
+// Stats are sums since the start.
+type Stats struct {
+	Calls    uint64 // things that happened to sockets
+	Failed   uint64 // of them, those that were not handled
+	Requests uint64 // to endpoints
+	Batches  uint64 // of them, those with several calls
+	Retried  uint64 // of them, repeated ones
+	Waiting  int    // calls that wait for their turn now
+	Flying   int    // requests under way now
+}
+
+// Stats returns the sums.
+func (a *App) Stats() Stats {
+	s := Stats{Calls: a.calls.Load(), Failed: a.failed.Load()}
+	for _, e := range a.endpoints {
+		s.Requests += e.requests.Load()
+		s.Batches += e.batches.Load()
+		s.Retried += e.retried.Load()
+		e.mu.Lock()
+		s.Waiting += len(e.waiting)
+		s.Flying += e.flying
+		e.mu.Unlock()
+	}
+	return s
+}
+
+func (a *App) nextID() string { return a.prefix + strconv.FormatUint(a.ids.Add(1), 36) }
