@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The end-to-end tests alone: official clients in Node and Python, the same
-# behind nginx, emits of other processes, several instances behind balancers, then
-# Chromium. `scripts/e2e.sh client`, `proxy`, `queue`, `cluster` and `browser` run
-# one part; ONLY=words runs the tests whose name matches.
+# behind nginx, emits of other processes, several instances behind balancers, an
+# application in Flask, then Chromium. `scripts/e2e.sh client`, `proxy`, `queue`,
+# `cluster`, `app` and `browser` run one part; ONLY=words runs the tests whose
+# name matches.
 . "$(dirname "$0")/lib.sh"
 need_go
 need_node
@@ -51,6 +52,12 @@ if wanted cluster; then
 	build_binary
 	NGINX=$NGINX HAPROXY=$HAPROXY CHROMIUM=$browser THRONG_BINARY=$PWD/bin/throng \
 		node "${opts[@]}" e2e/cluster/*.test.js </dev/null
+fi
+if wanted app; then
+	python_env examples/flask ||
+		die "e2e: no Flask (see above): apt-get install -y python3-venv"
+	build_binary
+	THRONG_BINARY=$PWD/bin/throng node "${opts[@]}" e2e/app/*.test.js </dev/null
 fi
 if wanted browser; then
 	browser=$(chromium_path) ||

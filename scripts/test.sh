@@ -75,6 +75,11 @@ if balancers && chromium_path >/dev/null; then
 else
 	skip "instances behind balancers" "no valkey-server, nginx, HAProxy, openssl or browser"
 fi
+if has_package python3-venv; then
+	stage "an application in Flask" scripts/e2e.sh app
+else
+	skip "an application in Flask" "no Python with venv"
+fi
 if chromium_path >/dev/null; then
 	stage "Chromium" scripts/e2e.sh browser
 else
