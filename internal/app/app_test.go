@@ -330,6 +330,31 @@ func TestH2C(t *testing.T) {
 	require.Equal(t, "HTTP/2.0", proto.Load())
 }
 
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	st := answering(t, func(c posted) string { return "" })
+	st.batch = "10"
+	paths := make(chan string, 9)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		paths <- r.URL.Path
+		st.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	srv, _ := serve(t, Options{URL: s.URL + "/calls/{event}"})
+	c := join(t, srv, "")
+	for i, name := range []string{"my_Event-1:x", "..", "a/b", "a%2fb", "", strings.Repeat("x", 65)} {
+		c.send(fmt.Sprintf(`42%d[%q]`, i, name))
+		if i > 0 {
+			require.Contains(t, c.next(), `"code":"invalid"`, name)
+			continue
+		}
+		c.expect("430[]")
+	}
+	require.Equal(t, "/calls/connect", <-paths)
+	require.Equal(t, "/calls/my_Event-1:x", <-paths)
+	require.Empty(t, paths)
+}
+
 // What a handler of the server itself has is not the application's.
 func TestOwnHandlersComeFirst(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ const batchRequests = 8
 // call is one thing that happened, on its way to the endpoint.
 type call struct {
 	id   string
+	name string // of the event, or its type
 	body []byte
 	sent bool // guarded by the endpoint's mutex
 
@@ -91,6 +93,9 @@ func (e *endpoint) turn(c *call) bool {
 func (e *endpoint) start() {
 	for len(e.waiting) > 0 {
 		n, limit := int(e.batch.Load()), e.o.MaxRequests
+		if strings.Contains(e.url, eventMark) {
+			n = 1
+		}
 		if n > 1 {
 			limit = min(limit, batchRequests)
 		}
@@ -145,7 +150,7 @@ func (e *endpoint) send(list []*call) {
 // deliver posts calls and gives each its part of the answer.
 func (e *endpoint) deliver(list []*call) *Failure {
 	if len(list) == 1 {
-		answer, f := e.post(list[0].body, list[0].id, e.o.MaxAnswer)
+		answer, f := e.post(list[0], list[0].body, e.o.MaxAnswer)
 		list[0].answer = answer
 		return f
 	}
@@ -161,7 +166,7 @@ func (e *endpoint) deliver(list []*call) *Failure {
 		body = append(body, c.body...)
 	}
 	e.batches.Add(1)
-	answer, f := e.post(append(body, ']'), "", e.o.MaxAnswer*len(list))
+	answer, f := e.post(&call{}, append(body, ']'), e.o.MaxAnswer*len(list))
 	if f != nil {
 		return f
 	}

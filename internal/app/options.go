@@ -21,7 +21,9 @@ const (
 // Options configures an App. URL or Namespaces must be set.
 type Options struct {
 	// URL of the endpoint, http or https, of the namespaces that have none of
-	// their own. Default: those have no application.
+	// their own. "{event}" in it stands for the name of the event, or for
+	// connect or disconnect; there are no batches then. Default: those have no
+	// application.
 	URL string
 	// Namespaces has the URLs of endpoints by namespace.
 	Namespaces map[string]string

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,7 @@ const (
 
 const (
 	maxBatch = 1000
+	maxRoute = 64 // bytes of a name in a URL
 	// idleTime is shorter than any server keeps an idle connection: one that
 	// is about to be closed must not be used for an event.
 	idleTime    = time.Second
@@ -37,6 +39,24 @@ const (
 	maxAttempts = 3
 	firstPause  = 50 * time.Millisecond
 )
+
+// eventMark in a URL stands for the name of the event, or for connect or
+// disconnect: then each can be a route of its own.
+const eventMark = "{event}"
+
+// routable tells whether the name of an event may be part of a URL: clients
+// choose it.
+func routable(name string) bool {
+	if len(name) == 0 || len(name) > maxRoute {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if c != '_' && c != '-' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
 
 // Sign returns the signature of a body: "sha256=" and the hexadecimal
 // HMAC-SHA256 of the timestamp, a dot and the body.
@@ -64,15 +84,15 @@ func newClient(o *Options) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// post sends a body and returns the answer's, at most limit bytes. Attempts that
-// have sent nothing are repeated, others only if the endpoint handles an id
-// once; all together have one timeout.
-func (e *endpoint) post(body []byte, id string, limit int) ([]byte, *Failure) {
+// post sends the body of a call, or of a batch, and returns the answer's, at
+// most limit bytes. Attempts that have sent nothing are repeated, others only if
+// the endpoint handles an id once; all together have one timeout.
+func (e *endpoint) post(c *call, body []byte, limit int) ([]byte, *Failure) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.o.Timeout)
 	defer cancel()
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		answer, f := e.attempt(ctx, body, id, limit)
+		answer, f := e.attempt(ctx, c, body, limit)
 		if f == nil || attempt == maxAttempts || !e.repeatable(f) {
 			return answer, f
 		}
@@ -92,18 +112,19 @@ func (e *endpoint) repeatable(f *Failure) bool {
 	return f.Code == CodeUnavailable || e.o.Retry && f.Code != CodeTimeout && f.down()
 }
 
-func (e *endpoint) attempt(ctx context.Context, body []byte, id string, limit int) (
+func (e *endpoint) attempt(ctx context.Context, c *call, body []byte, limit int) (
 	[]byte, *Failure,
 ) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(body))
+	url := strings.ReplaceAll(e.url, eventMark, c.name)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, unavailable(0, err)
 	}
 	h := req.Header
 	h["Content-Type"] = []string{"application/json"}
 	h["User-Agent"] = []string{"throng"}
-	if id != "" {
-		h[HeaderID] = []string{id}
+	if c.id != "" {
+		h[HeaderID] = []string{c.id}
 	}
 	if len(e.o.Secret) > 0 {
 		ts := strconv.FormatInt(e.now().Unix(), 10)
@@ -148,6 +169,9 @@ func broken(err error) *Failure {
 func refused(resp *http.Response) *Failure {
 	f := &Failure{Code: CodeFailed, Message: "the application failed", status: resp.StatusCode,
 		detail: errors.New(resp.Status)}
+	if resp.StatusCode == http.StatusNotFound {
+		f.Message = "the application does not handle this"
+	}
 	if f.down() {
 		f.Message, f.RetryAfter = "the application is not available", minOpen
 		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {

@@ -43,10 +43,11 @@ type posted struct {
 // stage is an application with its endpoint.
 type stage struct {
 	*httptest.Server
-	mu    sync.Mutex
-	calls []posted
-	sizes []int // of each request, in calls
-	batch string
+	mu     sync.Mutex
+	calls  []posted
+	bodies [][]byte
+	sizes  []int // of each request, in calls
+	batch  string
 }
 
 // answering answers each call with what f returns; "" is 204 or null.
@@ -79,6 +80,7 @@ func answering(t testing.TB, f func(c posted) string) *stage {
 		}
 		st.mu.Lock()
 		st.calls = append(st.calls, list...)
+		st.bodies = append(st.bodies, body)
 		st.sizes = append(st.sizes, len(list))
 		st.mu.Unlock()
 		var answers []string

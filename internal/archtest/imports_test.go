@@ -88,6 +88,7 @@ var testModules = []string{
 	testify,
 	"go.uber.org/goleak",
 	"pgregory.net/rapid",
+	"github.com/santhosh-tekuri/jsonschema/v6",
 	ws, // its client side
 }
 

@@ -106,11 +106,13 @@ func TestEndpointIsHidden(t *testing.T) {
 	}))
 	defer app.Close()
 	u, s := front(t, app.URL)
-	u.Hide(app.URL + "/_throng")
+	u.Hide(strings.Replace(app.URL, "127.0.0.1", "localhost", 1) + "/_throng")
+	u.Hide(app.URL + "/calls/{event}")
 	u.Hide("http://elsewhere.example/page")
 	for path, want := range map[string]int{
 		"/_throng": 404, "/_throng/": 404, "/_throng/x": 404, "//_throng": 404, "/%5fthrong": 404,
 		"/x/../_throng": 404, "/./_throng": 404, "/_THRONG": 404, "/_throng;x": 404, "/_throng?x": 404,
+		"/calls": 404, "/calls/x": 404,
 		"/_throngs": 200, "/": 200, "/x/_throng": 200, "/page": 200,
 	} {
 		status, _ := fetch(t, get(t, s.URL+path))

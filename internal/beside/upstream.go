@@ -61,14 +61,26 @@ func NewUpstream(target string, trusted []netip.Prefix, log *slog.Logger) (*Upst
 }
 
 // Hide answers requests for the path of endpoint, and those below it, as if
-// there were nothing if endpoint is at the target: what is meant for this
+// there were nothing if endpoint has the target's port: what is meant for this
 // server alone must not be reached through it. Before requests are served.
 func (u *Upstream) Hide(endpoint string) {
 	e, err := url.Parse(endpoint)
-	if err != nil || e.Host != u.target.Host {
-		return
+	if err != nil || port(e) != port(u.target) {
+		return // one host may have several names, so only ports tell
 	}
-	u.hidden = append(u.hidden, path.Clean("/"+e.Path))
+	dir, _, _ := strings.Cut(e.Path, "{")
+	u.hidden = append(u.hidden, path.Clean("/"+dir))
+}
+
+func port(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case u.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
 }
 
 // ServeHTTP forwards a request.
