@@ -173,21 +173,30 @@ func join(t testing.TB, srv *socketio.Server, auth string) *client {
 
 func (c *client) send(text string) {
 	c.t.Helper()
-	require.NoError(c.t, wsutil.WriteClientText(c.conn, []byte(text)))
+	require.NoError(c.t, c.write(text))
+}
+
+func (c *client) write(text string) error {
+	return wsutil.WriteClientText(c.conn, []byte(text))
 }
 
 // next returns the next message; bytes begin with "b:".
 func (c *client) next() string {
 	c.t.Helper()
+	text, err := c.read()
+	require.NoError(c.t, err)
+	return text
+}
+
+func (c *client) read() (string, error) {
 	b, op, err := wsutil.ReadServerData(struct {
 		io.Reader
 		io.Writer
 	}{c.in, c.conn})
-	require.NoError(c.t, err)
 	if op == ws.OpBinary {
-		return "b:" + string(b)
+		return "b:" + string(b), err
 	}
-	return string(b)
+	return string(b), err
 }
 
 func (c *client) expect(texts ...string) {

@@ -1,0 +1,7 @@
+//go:build !long
+
+package app
+
+import "time"
+
+var frozenSize = size{clients: 200, freeze: time.Second, timeout: 300 * time.Millisecond}
