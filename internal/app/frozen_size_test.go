@@ -4,4 +4,5 @@ package app
 
 import "time"
 
-var frozenSize = size{clients: 200, freeze: time.Second, timeout: 300 * time.Millisecond}
+var frozenSize = size{clients: 200, freeze: time.Second, timeout: 300 * time.Millisecond,
+	slower: 300 * time.Millisecond}
