@@ -102,7 +102,7 @@ func TestBrokerAwayAndBack(t *testing.T) {
 			begun := time.Now()
 			c.away(s)
 			for _, x := range []*node{a, b} {
-				eventually(t, "degraded", func() bool { return x.Status().Degraded })
+				eventually(t, "degraded", func() bool { return x.Status().Degraded && x.away() })
 				require.Less(t, time.Since(begun), 5*time.Second)
 				st := x.Status()
 				require.Equal(t, c.answers, st.Connected)

@@ -47,6 +47,14 @@ type node struct {
 	next uint64 // to publish
 }
 
+// away tells whether what is published has to wait. A reader may notice before
+// the writer does that something is wrong.
+func (n *node) away() bool {
+	n.health.mu.Lock()
+	defer n.health.mu.Unlock()
+	return n.health.away
+}
+
 type lostNode struct {
 	cluster.Node
 	left bool

@@ -11,6 +11,7 @@ const t = usePair();
 let browser;
 let watchers; // clients of the ten-second event, from the beginning
 before(async () => {
+  await t.ready();
   browser = await launch();
   watchers = await listeners("/test", "my response");
   for (const s of watchers) {

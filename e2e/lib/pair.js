@@ -72,7 +72,10 @@ export class Pair {
 // use starts a pair for the tests of a file.
 export function usePair(...args) {
   const holder = {};
-  before(async () => { holder.pair = await Pair.start(...args); });
+  const start = async () => { holder.pair = await Pair.start(...args); };
+  // Once, and whichever hook comes first: they do not wait for each other.
+  holder.ready = () => (holder.starting ??= start());
+  before(holder.ready);
   after(async () => { await holder.pair?.stop(); });
   return holder;
 }
