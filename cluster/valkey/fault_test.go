@@ -365,3 +365,29 @@ func TestANodeThatDiesInAnEmptiedDirectory(t *testing.T) {
 	require.Zero(t, a.accounts(c))
 	require.Len(t, a.lost, 1)
 }
+
+// A node is lost, then the broker forgets so: until it is told, the node adds
+// entries that nobody reads. They are counted.
+func TestWhatComesAfterAForgottenEndIsCounted(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	pb := brokertest.NewProxy(t, s.Addr)
+	a, b := open(t, quick(s.URL(), "a")), open(t, quick(pb.URL(), "b"))
+	a.knows("b")
+	b.publish(10)
+	require.Zero(t, a.accounts(b))
+	pb.Cut()
+	a.until("b lost", func() bool { return len(a.lost) == 1 })
+	b.publish(500)
+	s.Kill()
+	s.RestartEmpty()
+	pb.Heal()
+	a.until("b back", func() bool { return len(a.joined) == 2 })
+	b.publish(5)
+	missed := a.accounts(b)
+	require.Equal(t, missed, a.Status().Missed)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	require.Len(t, a.lost, 1)
+	require.Equal(t, uint64(515), a.got["b"][len(a.got["b"])-1])
+}

@@ -37,6 +37,9 @@ func (t *Transport) enter() error {
 // which its stream is read: the beginning if it came after this node, else the
 // end. The receiver does not know it yet.
 func (t *Transport) meet(r *record, now int64) (*peer, error) {
+	if err := t.reckon(r.id); err != nil {
+		return nil, err
+	}
 	x := &peer{node: r.node(), head: r.info.Head, expires: r.expires, seen: time.Now()}
 	stream := t.streamKey(r.id, r.incarnation)
 	pos := messageID(0)
@@ -51,6 +54,29 @@ func (t *Transport) meet(r *record, now int64) (*peer, error) {
 	x.src = newSource(stream, pos, x)
 	t.peers.set(x)
 	return x, nil
+}
+
+// reckon counts what a node has added to its stream after it was over for this
+// one: when the broker forgets who was lost, a node that nobody waits for any
+// more may take itself for alive until it is told.
+func (t *Transport) reckon(id string) error {
+	e, ok := t.peers.lastOf(id)
+	if !ok {
+		return nil
+	}
+	stream := t.streamKey(e.node.ID, e.node.Incarnation)
+	// First: behind the end nothing is added any more.
+	if err := t.dir.fence(stream, fenceLost, t.opt.StreamAge); err != nil {
+		return err
+	}
+	tail, _, err := t.dir.tail(stream)
+	if err != nil {
+		return err
+	}
+	if missed := t.peers.saw(e.node, tail.seq); missed > 0 {
+		t.reader.late(e.node, missed)
+	}
+	return nil
 }
 
 // lessee keeps the lease alive and the table of the others true.

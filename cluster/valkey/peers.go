@@ -35,15 +35,21 @@ type key struct {
 type peers struct {
 	mu    sync.RWMutex
 	byID  map[string]*peer
-	lost  map[key]struct{} // incarnations that are over
-	order []key            // of lost, oldest first
+	lost  map[key]ended // incarnations that are over
+	order []key         // of lost, oldest first
+}
+
+// ended is an incarnation that is over: which entries of it this node has seen.
+type ended struct {
+	node cluster.Node
+	read uint64
 }
 
 // lostKept bounds the memory of incarnations that are over.
 const lostKept = 4096
 
 func newPeers() *peers {
-	return &peers{byID: map[string]*peer{}, lost: map[key]struct{}{}}
+	return &peers{byID: map[string]*peer{}, lost: map[key]ended{}}
 }
 
 func (p *peers) nodes() []cluster.Node {
@@ -123,6 +129,32 @@ func (p *peers) isLost(id string, incarnation uint64) bool {
 	return over
 }
 
+// lastOf returns the last incarnation of a node that is over, if there is one.
+func (p *peers) lastOf(id string) (e ended, ok bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, k := range slices.Backward(p.order) {
+		if k.id == id {
+			return p.lost[k], true
+		}
+	}
+	return e, false
+}
+
+// saw notes that what an incarnation added after its end, up to number to, is
+// accounted for. It returns how much that is.
+func (p *peers) saw(n cluster.Node, to uint64) (missed uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := key{n.ID, n.Incarnation}
+	if e, ok := p.lost[k]; ok && to > e.read {
+		missed = to - e.read
+		e.read = to
+		p.lost[k] = e
+	}
+	return missed
+}
+
 // remove takes a peer out and remembers that its incarnation is over.
 func (p *peers) remove(x *peer) {
 	p.mu.Lock()
@@ -134,7 +166,7 @@ func (p *peers) remove(x *peer) {
 	if _, known := p.lost[k]; known {
 		return
 	}
-	p.lost[k] = struct{}{}
+	p.lost[k] = ended{x.node, x.src.read.Load()}
 	p.order = append(p.order, k)
 	if len(p.order) > lostKept {
 		delete(p.lost, p.order[0])

@@ -249,8 +249,19 @@ func (r *reader) once(sources []*source, count int) (size int, err error) {
 func (r *reader) gap(s *source, to uint64) {
 	missed := to - s.pos.seq
 	s.at(messageID(to))
-	r.missed.Add(missed)
 	node, _ := r.t.peers.headOf(s.peer)
+	r.miss(node, missed)
+}
+
+// late is gap for an incarnation that is over.
+func (r *reader) late(node cluster.Node, missed uint64) {
+	r.deliver.Lock()
+	defer r.deliver.Unlock()
+	r.miss(node, missed)
+}
+
+func (r *reader) miss(node cluster.Node, missed uint64) {
+	r.missed.Add(missed)
 	r.t.log.Warn("cluster: entries of a node are lost", "node", node.ID, "missed", missed)
 	r.t.recv.Gap(node, missed)
 }

@@ -3,9 +3,7 @@ package clustertest
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,12 +24,19 @@ type Plan struct {
 	// Recovery switches connection state recovery on: each node then gives
 	// every message an offset of its own.
 	Recovery bool
-	// Lossy runs may lose messages; those that may lose any entry lose joins and
-	// leaves, too, so that clients get what is for others. None may repeat or
-	// reorder messages.
-	Lossy, LosesAny bool
-	// Faults runs beside the publishers, and returns when all is well again.
+	// Lossy runs may lose messages. None may repeat or reorder them.
+	Lossy bool
+	// ToAll makes every step an emit to everybody. What a node then lacks of
+	// the others must be what its transport has counted as missed.
+	ToAll bool
+	// Faults runs beside the publishers, which go on until it returns, when all
+	// is well again.
 	Faults func(r *Rig)
+	// Guests are nodes that are other processes, besides Nodes.
+	Guests []Guest
+	// Away bounds how late a message may be on the node that sent it: less than
+	// what a loop that waits for a broker would take. 0: not watched.
+	Away time.Duration
 }
 
 // Report is what a run has shown.
@@ -39,25 +44,16 @@ type Report struct {
 	// Sent messages, and Delivered ones, one for each receiver. Expected is how
 	// many should have been.
 	Sent, Expected, Delivered int
+	// Missed is what the transports have counted as lost.
+	Missed uint64
+	// Local is how late messages were on the nodes that sent them: half of
+	// them, one in a hundred, the last one. Zero without Plan.Away.
+	Local [3]time.Duration
 }
 
 // message is a numbered one.
 type message struct {
 	publisher, n int
-}
-
-// publisher sends numbered messages to rooms of its own, and moves clients in
-// and out of them, so that the order of its entries alone says who receives
-// what.
-type publisher struct {
-	id       int
-	ns       *socketio.Namespace
-	rng      *rand.Rand
-	clients  []*Client
-	members  map[string]map[int]bool // of its rooms
-	n        int
-	expected [][]int      // by client
-	maybe    map[int]bool // messages to the room that movers come and go from
 }
 
 // moving is the room of clients that their own servers move.
@@ -73,62 +69,101 @@ func Check(t *testing.T, f Factory, p Plan) Report {
 		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{}
 	}
 	r := start(t, f(t, p.Nodes), o, nil)
+	r.invite(p.Guests)
 	clients := r.clients(p.Nodes*p.Clients, "/")
-	var publishers []*publisher
-	for i := range p.Nodes * p.Publishers {
-		publishers = append(publishers, &publisher{id: i, ns: r.Servers[i%p.Nodes].Of("/"),
-			rng: rand.New(rand.NewPCG(uint64(i), 1)), clients: clients,
-			members:  map[string]map[int]bool{"a": {}, "b": {}, "c": {}},
-			expected: make([][]int, len(clients)), maybe: map[int]bool{}})
+	for i, g := range p.Guests {
+		for range p.Clients {
+			c := connect(t, g.Addr, "/")
+			c.Node = p.Nodes + i
+			clients = append(clients, c)
+		}
 	}
+	publishers := publishersOf(r, &p, clients)
+	late := watch(&p, publishers, clients)
 	var work, movers sync.WaitGroup
-	stop := make(chan struct{})
+	stop, well := make(chan struct{}), make(chan struct{})
 	for k, c := range clients {
-		if k%3 == 0 {
+		if mover(k) && c.Node < p.Nodes {
 			s, err := r.Servers[c.Node].Of("/").Socket(c.ID)
 			require.NoError(t, err)
 			movers.Go(func() { move(s, stop) })
 		}
 	}
 	for _, pb := range publishers {
-		work.Go(func() {
-			for range p.Steps {
-				pb.step()
-				if p.Pace > 0 {
-					time.Sleep(time.Duration(pb.rng.Int64N(int64(p.Pace))))
-				}
-			}
-		})
+		work.Go(func() { pb.run(&p, well) })
 	}
 	if p.Faults != nil {
-		work.Go(func() { p.Faults(r) })
+		p.Faults(r)
 	}
+	close(well)
 	work.Wait()
 	close(stop)
 	movers.Wait()
-
-	var rep Report
-	for _, pb := range publishers {
-		rep.Sent += pb.n
-	}
-	p.Lossy = p.Lossy || p.LosesAny
-	histories := gather(t, publishers, clients, p.Lossy)
-	for k, got := range histories {
-		for i, pb := range publishers {
-			want := pb.expected[k]
-			rep.Expected += len(want)
-			delivered, problem := verify(got[i], want, k%3 == 0, pb.maybe, &p)
-			rep.Delivered += delivered
-			require.Empty(t, problem, "client %d of node %d, publisher %d of node %d",
-				k, clients[k].Node, i, i%p.Nodes)
-		}
+	rep := Report{Local: late.quantiles()}
+	histories := gather(t, r, publishers, clients, p.Lossy)
+	r.verify(&p, publishers, clients, histories, &rep)
+	if p.Away > 0 {
+		require.Positive(t, rep.Local[2], "nothing was delivered on the nodes that sent it")
+		require.Less(t, rep.Local[2], p.Away, "a loop has waited: %v", rep.Local)
 	}
 	return rep
 }
 
+// mover tells which clients move.
+func mover(k int) bool { return k%3 == 0 }
+
+// verify compares all histories with what they should be.
+func (r *Rig) verify(p *Plan, publishers []*publisher, clients []*Client, histories [][][]int,
+	rep *Report,
+) {
+	t := r.t
+	for _, pb := range publishers {
+		rep.Sent += pb.n
+		if r.isDead(pb.node) {
+			pb.cut(r, histories)
+		}
+	}
+	missing := make([]uint64, p.Nodes)
+	for k, got := range histories {
+		c := clients[k]
+		dead := r.isDead(c.Node)
+		var lacks uint64
+		for i, pb := range publishers {
+			want := pb.expected[k]
+			rep.Expected += len(want)
+			delivered, problem := verify(got[i], want, mover(k), pb.maybe, p.Lossy || dead)
+			rep.Delivered += delivered
+			require.Empty(t, problem, "client %d of node %d, publisher %d of node %d",
+				k, c.Node, i, pb.node)
+			if pb.node == c.Node && !dead {
+				require.Equal(t, len(want), delivered, "lost on its own node")
+			}
+			lacks += uint64(len(want) - delivered)
+		}
+		if !p.ToAll || c.Node >= p.Nodes {
+			continue
+		}
+		require.True(t, missing[c.Node] == 0 || missing[c.Node] == lacks,
+			"clients of node %d lack different messages", c.Node)
+		missing[c.Node] = lacks
+	}
+	for i, s := range r.Servers {
+		st := s.Stats()
+		rep.Missed += st.Cluster.Missed
+		require.Equal(t, st.Cluster.Missed, r.gaps(i, st.Cluster.Missed), "what the hook was told")
+		require.Zero(t, st.Drops["cluster_entry"])
+		if p.ToAll {
+			require.Equal(t, missing[i], st.Cluster.Missed, "node %d lacks and has counted", i)
+		}
+		if !p.Lossy {
+			require.Zero(t, st.Cluster.Missed, "node %d", i)
+		}
+	}
+}
+
 // verify compares what a client has received of a publisher with what it
 // should have. delivered counts those it should have and has.
-func verify(got, want []int, mover bool, maybe map[int]bool, p *Plan) (delivered int, problem string) {
+func verify(got, want []int, mover bool, maybe map[int]bool, lossy bool) (delivered int, problem string) {
 	last := 0
 	for _, n := range got {
 		if n <= last {
@@ -137,11 +172,11 @@ func verify(got, want []int, mover bool, maybe map[int]bool, p *Plan) (delivered
 		last = n
 		if _, ok := slices.BinarySearch(want, n); ok {
 			delivered++
-		} else if !p.LosesAny && (!mover || !maybe[n]) {
+		} else if !mover || !maybe[n] {
 			return 0, fmt.Sprintf("%d is for others", n)
 		}
 	}
-	if delivered < len(want) && !p.Lossy {
+	if delivered < len(want) && !lossy {
 		for _, n := range want {
 			if _, ok := slices.BinarySearch(got, n); !ok {
 				return delivered, fmt.Sprintf("%d of %d are missing, the first is %d",
@@ -152,90 +187,20 @@ func verify(got, want []int, mover bool, maybe map[int]bool, p *Plan) (delivered
 	return delivered, ""
 }
 
-// move lets a socket come into the room and leave it until stop.
-func move(s *socketio.Socket, stop <-chan struct{}) {
-	for {
-		s.Join(moving)
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Millisecond):
-		}
-		s.Leave(moving)
-	}
-}
-
-// room is a room of the publisher's own.
-func (p *publisher) room(name string) string { return name + strconv.Itoa(p.id) }
-
-func (p *publisher) anyRoom() string { return string("abc"[p.rng.IntN(3)]) }
-
-// step takes one step. Members change with entries of the publisher alone.
-func (p *publisher) step() {
-	name := p.anyRoom()
-	room, members := p.room(name), p.members[name]
-	switch p.rng.IntN(10) {
-	case 0, 1:
-		k := p.rng.IntN(len(p.clients))
-		p.ns.In(p.clients[k].ID).SocketsJoin(room)
-		members[k] = true
-	case 2:
-		k := p.rng.IntN(len(p.clients))
-		p.ns.In(p.clients[k].ID).SocketsLeave(room)
-		delete(members, k)
-	case 3: // all of one room move to another
-		other := p.anyRoom()
-		if other == name {
-			return
-		}
-		p.ns.In(room).SocketsJoin(p.room(other))
-		p.ns.In(room).SocketsLeave(room)
-		for k := range members {
-			p.members[other][k] = true
-		}
-		clear(members)
-	case 4:
-		if p.rng.IntN(10) == 0 {
-			p.ns.CloseRoom(room)
-			clear(members)
-		}
-	case 5:
-		p.emit(p.ns.All(), func(int) bool { return true })
-	case 6:
-		k := p.rng.IntN(len(p.clients))
-		p.emit(p.ns.To(p.clients[k].ID), func(j int) bool { return j == k })
-	case 7:
-		other := p.anyRoom()
-		p.emit(p.ns.To(room, p.room(other)),
-			func(k int) bool { return members[k] || p.members[other][k] })
-	case 8:
-		p.emit(p.ns.Except(room), func(k int) bool { return !members[k] })
-	default:
-		p.maybe[p.n+1] = true
-		p.emit(p.ns.To(moving, room), func(k int) bool { return members[k] })
-	}
-}
-
-func (p *publisher) emit(b socketio.Broadcast, who func(k int) bool) {
-	p.n++
-	_ = b.Emit("m", p.id, p.n)
-	for k := range p.clients {
-		if who(k) {
-			p.expected[k] = append(p.expected[k], p.n)
-		}
-	}
-}
-
 // gather returns the numbers each client has received of each publisher, up to
 // a last message of every one. A lossy run repeats that one until it arrives.
-func gather(t *testing.T, publishers []*publisher, clients []*Client, lossy bool) [][][]int {
+func gather(t testing.TB, r *Rig, publishers []*publisher, clients []*Client, lossy bool,
+) [][][]int {
 	t.Helper()
 	done := make(chan struct{})
 	var again, readers sync.WaitGroup
 	again.Go(func() {
 		for {
 			for _, p := range publishers {
-				_ = p.ns.Emit("m", p.id, 0)
+				if r.isDead(p.node) {
+					continue
+				}
+				p.do(&action{Kind: "emit", Publisher: p.id})
 			}
 			select {
 			case <-done:
@@ -247,6 +212,12 @@ func gather(t *testing.T, publishers []*publisher, clients []*Client, lossy bool
 			}
 		}
 	})
+	alive := 0
+	for _, p := range publishers {
+		if !r.isDead(p.node) {
+			alive++
+		}
+	}
 	all := make([][][]int, len(clients))
 	failed := make(chan string, len(clients))
 	for k, c := range clients {
@@ -254,16 +225,20 @@ func gather(t *testing.T, publishers []*publisher, clients []*Client, lossy bool
 			all[k] = make([][]int, len(publishers))
 			over := make([]bool, len(publishers))
 			late := time.After(patience)
-			for left := len(publishers); left > 0; {
+			dead := r.isDead(c.Node)
+			for left := alive; left > 0; {
 				var text string
+				more := true
 				select {
-				case text = <-c.in:
+				case text, more = <-c.in:
 				case <-late:
 					failed <- fmt.Sprintf("client %d of node %d waits for %d publishers", k, c.Node, left)
 					return
 				}
 				m, ok := parse(text)
 				switch {
+				case !more && dead:
+					return
 				case !ok:
 					failed <- fmt.Sprintf("client %d received %q", k, text)
 					return

@@ -7,14 +7,13 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/stretchr/testify/require"
-
-	"github.com/throng-server/throng/socketio"
 )
 
 // patience bounds every wait; none lasts that long when all is well.
@@ -27,20 +26,22 @@ type Client struct {
 	conn net.Conn
 	in   chan string
 	mu   sync.Mutex // writes
+	// watch sees each text as it comes.
+	watch atomic.Pointer[func(text string)]
 
 	// ID is the id of its socket; Node the index of its server.
 	ID   string
 	Node int
 }
 
-// connect joins a namespace of a server.
-func connect(t testing.TB, s *socketio.Server, ns string) *Client {
+// connect joins a namespace of the server at an address.
+func connect(t testing.TB, addr, ns string) *Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d := ws.Dialer{Header: ws.HandshakeHeaderString("X-Kept: yes\r\n")}
 	conn, br, _, err := d.Dial(ctx, fmt.Sprintf("ws://%s/socket.io/?EIO=4&transport=websocket&q=1",
-		s.Addr()))
+		addr))
 	require.NoError(t, err)
 	c := &Client{t: t, ns: ns, conn: conn, in: make(chan string, 1<<16)}
 	t.Cleanup(func() { _ = conn.Close() })
@@ -85,7 +86,11 @@ func (c *Client) read(r io.Reader) {
 		case h.OpCode == ws.OpBinary:
 			c.in <- "b:" + string(b)
 		default:
-			c.in <- string(b)
+			text := string(b)
+			if f := c.watch.Load(); f != nil {
+				(*f)(text)
+			}
+			c.in <- text
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +25,23 @@ type Rig struct {
 	t       testing.TB
 	Servers []*socketio.Server
 	fences  int
+
+	mu     sync.Mutex
+	missed []uint64 // by server, as the hook was told
+	losses [][]Lost
+	dead   map[int]bool
+}
+
+// Guest is a node that is another process; see Serve.
+type Guest struct {
+	// ID of the node; Addr of its server.
+	ID, Addr string
+}
+
+// Lost is what a server was told of a node that is gone.
+type Lost struct {
+	cluster.Node
+	Left bool
 }
 
 // start starts a server for each transport; setup registers its handlers. It
@@ -31,19 +50,13 @@ func start(t testing.TB, transports []cluster.Transport, o socketio.Options,
 	setup func(s *socketio.Server),
 ) *Rig {
 	t.Helper()
-	r := &Rig{t: t}
-	for _, tr := range transports {
+	n := len(transports)
+	r := &Rig{t: t, missed: make([]uint64, n), losses: make([][]Lost, n), dead: map[int]bool{}}
+	for i, tr := range transports {
 		o := o
-		// Loops bind one after the other: on an address of its own nobody takes
-		// the port between them.
-		o.Addr = fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
-		o.Cluster, o.Loops = tr, 2
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-		o.KeepHeaders = []string{"X-Kept"}
-		s, err := socketio.NewServer(o)
+		s, err := newServer(tr, o)
 		require.NoError(t, err)
-		handlers(s.Of("/"))
-		handlers(s.Of("/chat"))
+		r.listen(i, s)
 		if setup != nil {
 			setup(s)
 		}
@@ -55,15 +68,99 @@ func start(t testing.TB, transports []cluster.Transport, o socketio.Options,
 		})
 		r.Servers = append(r.Servers, s)
 	}
-	soon(t, "all nodes know each other", func() bool {
+	soon(t, "all nodes of this process know each other", func() bool {
 		for _, s := range r.Servers {
-			if len(s.Nodes()) != len(r.Servers)-1 {
+			if len(s.Nodes()) < n-1 {
 				return false
 			}
 		}
 		return true
 	})
 	return r
+}
+
+// newServer makes a server with the handlers of all.
+func newServer(tr cluster.Transport, o socketio.Options) (*socketio.Server, error) {
+	// Loops bind one after the other: on an address of its own nobody takes the
+	// port between them.
+	o.Addr = fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
+	o.Cluster, o.Loops = tr, 2
+	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.KeepHeaders = []string{"X-Kept"}
+	s, err := socketio.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
+	root := s.Of("/")
+	handlers(root)
+	chat := s.Of("/chat")
+	handlers(chat)
+	chat.On("do", func(_ *socketio.Socket, e *socketio.Event) {
+		var a action
+		if e.Bind(&a) == nil {
+			a.run(root)
+		}
+	})
+	return s, nil
+}
+
+// listen keeps what the hooks of a server are told.
+func (r *Rig) listen(i int, s *socketio.Server) {
+	s.OnGap(func(_ cluster.Node, n uint64) {
+		r.mu.Lock()
+		r.missed[i] += n
+		r.mu.Unlock()
+	})
+	s.OnNodeLost(func(n cluster.Node, left bool) {
+		r.mu.Lock()
+		r.losses[i] = append(r.losses[i], Lost{n, left})
+		r.mu.Unlock()
+	})
+}
+
+// invite waits until the servers know each other and the guests.
+func (r *Rig) invite(guests []Guest) {
+	r.t.Helper()
+	soon(r.t, "all nodes know each other", func() bool {
+		for _, s := range r.Servers {
+			if len(s.Nodes()) != len(r.Servers)-1+len(guests) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Losses returns what a server was told of nodes that are gone.
+func (r *Rig) Losses(server int) []Lost {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.losses[server])
+}
+
+// Dead notes that a guest has died, not to come back: what it had not sent is
+// not expected any more.
+func (r *Rig) Dead(guest int) {
+	r.mu.Lock()
+	r.dead[len(r.Servers)+guest] = true
+	r.mu.Unlock()
+}
+
+func (r *Rig) isDead(node int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dead[node]
+}
+
+// gaps returns what the hook of a server was told, once it has caught up.
+func (r *Rig) gaps(server int, want uint64) (n uint64) {
+	soon(r.t, "the hook is told of what is missed", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		n = r.missed[server]
+		return n >= want
+	})
+	return n
 }
 
 // handlers lets clients do things on their server.
@@ -98,7 +195,7 @@ func (r *Rig) clients(n int, ns string) []*Client {
 	list := make([]*Client, n)
 	for i := range list {
 		node := i % len(r.Servers)
-		list[i] = connect(r.t, r.Servers[node], ns)
+		list[i] = connect(r.t, r.Servers[node].Addr().String(), ns)
 		list[i].Node = node
 	}
 	return list

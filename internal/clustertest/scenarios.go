@@ -368,7 +368,7 @@ func parents(t *testing.T, r *Rig, _ []*Client, act *socketio.Namespace) {
 	// A child on each node, one on all.
 	var c []*Client
 	for i, s := range r.Servers {
-		c = append(c, connect(t, s, fmt.Sprintf("/room-%d", i)), connect(t, s, "/room-99"))
+		c = append(c, connect(t, s.Addr().String(), fmt.Sprintf("/room-%d", i)), connect(t, s.Addr().String(), "/room-99"))
 		c[2*i].Emit(`["join","r"]`)
 	}
 	parent := act.Server().Of("/room-0").Parent()

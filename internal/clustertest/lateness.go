@@ -1,0 +1,59 @@
+package clustertest
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// lateness measures how long messages take to clients of the node that sent
+// them, whatever the broker does.
+type lateness struct {
+	mu   sync.Mutex
+	list []time.Duration
+}
+
+// watch watches one client of each node, before the first message.
+func watch(p *Plan, publishers []*publisher, clients []*Client) *lateness {
+	l := &lateness{}
+	if p.Away == 0 {
+		return l
+	}
+	for _, pb := range publishers {
+		pb.sent = []time.Time{{}}
+	}
+	watched := make(map[int]bool)
+	for _, c := range clients {
+		if c.Node >= p.Nodes || watched[c.Node] {
+			continue // the clock of a guest's publisher is not that of its server
+		}
+		watched[c.Node] = true
+		f := func(text string) {
+			now := time.Now()
+			m, ok := parse(text)
+			if !ok || m.n == 0 || publishers[m.publisher].node != c.Node {
+				return
+			}
+			pb := publishers[m.publisher]
+			pb.mu.Lock()
+			sent := pb.sent[m.n]
+			pb.mu.Unlock()
+			l.mu.Lock()
+			l.list = append(l.list, now.Sub(sent))
+			l.mu.Unlock()
+		}
+		c.watch.Store(&f)
+	}
+	return l
+}
+
+// quantiles returns the median, the 99th percentile and the maximum.
+func (l *lateness) quantiles() (q [3]time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.list); n > 0 {
+		slices.Sort(l.list)
+		q = [3]time.Duration{l.list[n/2], l.list[n*99/100], l.list[n-1]}
+	}
+	return q
+}
