@@ -30,14 +30,15 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:5000", "address to listen on, `HOST:PORT`")
 	broker := flag.String("valkey", "", "Valkey `URL` that joins several servers to one")
 	id := flag.String("node-id", "", "`name` in the cluster")
+	share := flag.Bool("share", false, "let other servers listen on the same address")
 	flag.Parse()
-	if err := run(*listen, *broker, *id); err != nil {
+	if err := run(*listen, *broker, *id, *share); err != nil {
 		fmt.Fprintln(os.Stderr, "contractserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr, broker, id string) error {
+func run(addr, broker, id string, share bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var node cluster.Transport // nil: alone
@@ -48,7 +49,7 @@ func run(addr, broker, id string) error {
 		}
 		node = t
 	}
-	srv, err := newServer(addr, node)
+	srv, err := newServer(socketio.Options{Addr: addr, ReusePort: share, Cluster: node})
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,9 @@ func run(addr, broker, id string) error {
 	return srv.Shutdown(ctx)
 }
 
-func newServer(addr string, node cluster.Transport) (*socketio.Server, error) {
-	srv, err := socketio.NewServer(socketio.Options{Addr: addr, AllowEIO3: true, Cluster: node})
+func newServer(o socketio.Options) (*socketio.Server, error) {
+	o.AllowEIO3 = true
+	srv, err := socketio.NewServer(o)
 	if err != nil {
 		return nil, err
 	}

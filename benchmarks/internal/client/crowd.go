@@ -45,6 +45,12 @@ type member struct {
 // and following, so that neither ports nor clients of the usual address are in
 // the way.
 func Gather(addr string, n int, hello string) (*Crowd, error) {
+	return GatherBehind(addr, 0, n, hello)
+}
+
+// GatherBehind is Gather for a process beside others that have as many members
+// as behind says: it uses other source addresses.
+func GatherBehind(addr string, behind, n int, hello string) (*Crowd, error) {
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func Gather(addr string, n int, hello string) (*Crowd, error) {
 	for d := range dialers {
 		wg.Go(func() {
 			for i := d; i < n && errs[d] == nil; i += dialers {
-				c.members[i], errs[d] = enter(addr, i, hello)
+				c.members[i], errs[d] = enter(addr, behind+i, hello)
 			}
 		})
 	}
