@@ -86,7 +86,7 @@ func Check(t *testing.T, f Factory, p Plan) Report {
 		if mover(k) && c.Node < p.Nodes {
 			s, err := r.Servers[c.Node].Of("/").Socket(c.ID)
 			require.NoError(t, err)
-			movers.Go(func() { move(s, stop) })
+			movers.Go(func() { move(s, max(time.Millisecond, p.Pace/8), stop) })
 		}
 	}
 	for _, pb := range publishers {

@@ -99,13 +99,13 @@ func (p *publisher) do(a *action) {
 }
 
 // move lets a socket come into the room and leave it until stop.
-func move(s *socketio.Socket, stop <-chan struct{}) {
+func move(s *socketio.Socket, pause time.Duration, stop <-chan struct{}) {
 	for {
 		s.Join(moving)
 		select {
 		case <-stop:
 			return
-		case <-time.After(time.Millisecond):
+		case <-time.After(pause):
 		}
 		s.Leave(moving)
 	}
