@@ -49,7 +49,7 @@ func run(addr, broker, id string, share bool) error {
 		}
 		node = t
 	}
-	srv, err := newServer(socketio.Options{Addr: addr, ReusePort: share, Cluster: node})
+	srv, err := newServer(addr, share, node)
 	if err != nil {
 		return err
 	}
@@ -71,9 +71,9 @@ func run(addr, broker, id string, share bool) error {
 	return srv.Shutdown(ctx)
 }
 
-func newServer(o socketio.Options) (*socketio.Server, error) {
-	o.AllowEIO3 = true
-	srv, err := socketio.NewServer(o)
+func newServer(addr string, share bool, node cluster.Transport) (*socketio.Server, error) {
+	srv, err := socketio.NewServer(socketio.Options{Addr: addr, ReusePort: share, AllowEIO3: true,
+		Cluster: node})
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,6 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/stretchr/testify/require"
-
-	"github.com/throng-server/throng/socketio"
 )
 
 type client struct {
@@ -32,7 +30,7 @@ func (c client) next() string {
 }
 
 func TestContract(t *testing.T) {
-	srv, err := newServer(socketio.Options{Addr: "127.0.0.1:0"})
+	srv, err := newServer("127.0.0.1:0", false, nil)
 	require.NoError(t, err)
 	require.NoError(t, srv.Start())
 	defer func() { require.NoError(t, srv.Shutdown(context.Background())) }()
