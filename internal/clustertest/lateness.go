@@ -11,6 +11,22 @@ import (
 type lateness struct {
 	mu   sync.Mutex
 	list []time.Duration
+	// noise is the most that a goroutine was late which only sleeps: what the
+	// machine, not the server, takes its time for.
+	noise time.Duration
+}
+
+// listen measures the noise until stop.
+func (l *lateness) listen(stop <-chan struct{}) {
+	const nap = 5 * time.Millisecond
+	for begun := time.Now(); ; begun = time.Now() {
+		select {
+		case <-stop:
+			return
+		case <-time.After(nap):
+		}
+		l.noise = max(l.noise, time.Since(begun)-nap)
+	}
 }
 
 // watch watches one client of each node, before the first message.
