@@ -90,12 +90,19 @@ func intoRooms(s *socketio.Server, rooms int) {
 }
 
 // BenchmarkClusterEntries has a node emit to a room with no member and with
-// one, in another process, as fast as it can: the time of one message through
-// Valkey, and the processor time that the nodes and Valkey spend on it.
+// one, and to 1,000 rooms with one each, in another process: the time of one message through Valkey, and the
+// processor time that the nodes and Valkey spend on it. As fast as it can, when
+// batches are large, and paced, when each message goes by itself.
 func BenchmarkClusterEntries(b *testing.B) {
 	const window = 8192
-	for _, members := range []int{0, 1} {
-		b.Run(fmt.Sprint("members=", members), func(b *testing.B) {
+	for _, v := range []struct {
+		name    string
+		members int // in all rooms together
+		pace    time.Duration
+	}{{"members=0", 0, 0}, {"members=1", 1, 0}, {"rooms=1000", receivers, 0},
+		{"members=0 paced", 0, time.Millisecond}} {
+		members := v.members
+		b.Run(v.name, func(b *testing.B) {
 			s := brokertest.Start(b)
 			srv := serveWith(b, socketio.Options{Loops: 1, Cluster: node(b, s.URL())},
 				func(*socketio.Server) {})
@@ -105,9 +112,12 @@ func BenchmarkClusterEntries(b *testing.B) {
 			require.NoError(b, err)
 			b.Cleanup(crowd.Close)
 			crowd.OnPacket = func(int, []byte) { got++ }
-			room := srv.To("elsewhere")
-			if members > 0 {
-				room = srv.To("r")
+			var rooms []string
+			for i := range max(1, members) {
+				rooms = append(rooms, name(i))
+			}
+			if members == 0 {
+				rooms[0] = "elsewhere"
 			}
 			for len(srv.Nodes()) == 0 {
 				time.Sleep(time.Millisecond)
@@ -115,7 +125,12 @@ func BenchmarkClusterEntries(b *testing.B) {
 			before, own, broker := other.usage(), usage(), brokerUsage(s)
 			b.ResetTimer()
 			for i := range b.N {
-				require.NoError(b, room.Emit("m", payload))
+				if err := srv.To(rooms[i%len(rooms)]).Emit("m", payload); err != nil {
+					b.Fatal(err)
+				}
+				if v.pace > 0 {
+					time.Sleep(v.pace)
+				}
 				if i%64 > 0 {
 					continue
 				}

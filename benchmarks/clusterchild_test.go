@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 // beNode serves, does what lines of stdin say, and ends with them: "usage" and
-// "received" print a number, "emit ROOM" emits.
+// "received" print a number, "emit ROOM" emits. Each client is in a room alone, by
+// the order in which they come, and in the one that it joins.
 func beNode(url string) error {
 	tr, err := valkey.Open(context.Background(), valkey.Options{URL: url, Logger: quiet()})
 	if err != nil {
@@ -50,6 +52,8 @@ func beNode(url string) error {
 		k.Join(room)
 		return k.Emit("joined")
 	})
+	var others atomic.Int64
+	s.OnConnection(func(k *socketio.Socket) { k.Join(name(int(others.Add(1) - 1))) })
 	if err := s.Start(); err != nil {
 		return err
 	}
