@@ -139,3 +139,7 @@ func (s *Server) Stats() Stats {
 	}
 	return st
 }
+
+// Blocked returns how many connections of the loop take no output now. Loop
+// only.
+func (l *Loop) Blocked() int { return len(l.blocked) }

@@ -29,6 +29,7 @@ type mesh struct {
 
 	hooks meshHooks
 	news  series // what the hooks are told
+	pacer pacer
 }
 
 // meshStart bounds the wait for the broker when a server starts.

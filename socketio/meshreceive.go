@@ -15,8 +15,9 @@ import (
 )
 
 // Receive implements cluster.Receiver: it checks an entry and hands it to the
-// loops or to workers, never waiting for either.
+// loops or to workers. It waits for neither, but see pacer.
 func (m *mesh) Receive(from cluster.Node, entry []byte) {
+	m.pace(len(entry))
 	op, err := cluster.Parse(entry)
 	if err == nil {
 		err = m.apply(from, &op)
