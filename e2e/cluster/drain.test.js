@@ -59,7 +59,8 @@ for (const kind of ["nginx", "haproxy"]) {
       await until(() => histories.every(({ numbers }) => numbers.last.n === last), "the last message");
 
       const moved = clients.filter((s) => s.losses > 0);
-      const [least, most] = [clients.length / 5, clients.length * 4 / 5];
+      // A WebSocket through the server that ends, to a session of the other, moves, too.
+      const [least, most] = [clients.length / 5, clients.length * 0.95];
       assert.ok(moved.length > least && moved.length < most, `${moved.length} of ${clients.length} moved`);
       for (const [i, s] of clients.entries()) {
         const { numbers, left, back } = histories[i];

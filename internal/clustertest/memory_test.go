@@ -114,7 +114,9 @@ func TestHistories(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			bus.SetFaults(memory.Faults{})
 		})
-		require.Less(t, rep.Delivered, rep.Expected, "the fault did something")
+		// What is lost may have had no receiver there.
+		require.Positive(t, rep.Missed, "the fault did something")
+		require.LessOrEqual(t, rep.Delivered, rep.Expected)
 	})
 }
 
