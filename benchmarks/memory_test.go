@@ -1,6 +1,7 @@
 package benchmarks
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"runtime"
@@ -46,13 +47,14 @@ func liveHeap() uint64 {
 	return m.HeapAlloc
 }
 
+const upgradeHead = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\n" +
+	"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
 // idle opens n sessions in namespace "/" and returns their descriptors.
-func idle(b *testing.B, addr *net.TCPAddr, n int) []int {
+func idle(b testing.TB, addr *net.TCPAddr, n int) []int {
 	b.Helper()
-	head := fmt.Sprintf("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\n"+
-		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", addr)
-	join := []byte{0x81, 0x82, 0, 0, 0, 0, '4', '0'}
+	head := fmt.Sprintf(upgradeHead, addr)
 	fds := make([]int, n)
 	buf := make([]byte, 4096)
 	for i := range fds {
@@ -65,8 +67,10 @@ func idle(b *testing.B, addr *net.TCPAddr, n int) []int {
 		require.NoError(b, err)
 		got, err := unix.Read(fd, buf) // 101 and the open packet
 		require.NoError(b, err)
-		require.Contains(b, string(buf[:got]), " 101 ")
-		_, err = unix.Write(fd, join)
+		if !bytes.Contains(buf[:got], []byte(" 101 ")) {
+			b.Fatalf("no upgrade: %s", buf[:got])
+		}
+		_, err = unix.Write(fd, joinFrame)
 		require.NoError(b, err)
 		_, err = unix.Read(fd, buf) // the CONNECT reply
 		require.NoError(b, err)

@@ -106,7 +106,7 @@ func (l *Loop) flushConn(c *Conn) {
 	if !single {
 		batch = l.gather(c, batch)
 	}
-	n, errno := send(c.fd, batch)
+	n, errno := c.sendBytes(batch)
 	l.n.writes++
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
 		c.Abort(ErrPeerGone)

@@ -172,7 +172,11 @@ func (d *driver) OnClose(gc gnet.Conn, err error) gnet.Action {
 }
 
 // bind ties a connection to gnet's.
-func bind(t transport, c *Conn) { below(t).SetContext(c) }
+func bind(t transport, c *Conn) {
+	if _, ok := t.(*fed); !ok {
+		below(t).SetContext(c)
+	}
+}
 
 // below returns gnet's own connection.
 func below(t transport) gnet.Conn {
@@ -185,6 +189,9 @@ func below(t transport) gnet.Conn {
 // closeTransport closes the socket at once. It must run on the loop;
 // Conn.Close of gnet would wait behind everything else.
 func closeTransport(t transport) {
+	if _, ok := t.(*fed); ok {
+		return
+	}
 	gc := below(t)
 	_ = gc.EventLoop().Close(gc)
 }

@@ -55,9 +55,11 @@ var rules = []rule{
 	{"internal/doctor", []string{ws, xsys}},
 	{"internal/systemd", []string{xsys}},
 	{"internal/blackbox", []string{"cluster", "internal/brokertest", ws, testify}},
+	{"internal/fed", []string{"netpoll"}},
 	// Only tests import it.
 	{"internal/brokertest", []string{testify}},
-	{"socketio", []string{"internal/engine", "netpoll", "protocol", "rooms", "cluster", ws}},
+	{"socketio", []string{"internal/engine", "internal/fed", "netpoll", "protocol", "rooms",
+		"cluster", ws}},
 	// xsys: whether there is a terminal.
 	{"internal/cli", []string{"socketio", "cluster", "protocol", "internal", cobra, pflag, xsys}},
 	{"internal/loadgen", []string{hdr, xsys}},
@@ -79,8 +81,8 @@ var rules = []rule{
 	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},
 	{"benchmarks/contractserver", []string{"socketio", "cluster"}},
 	// xsys: thousands of clients in one process need epoll of their own.
-	{"benchmarks", []string{"benchmarks/internal", "socketio", "netpoll", "protocol", "rooms",
-		"cluster", ws, xsys}},
+	{"benchmarks", []string{"benchmarks/internal", "internal/fed", "socketio", "netpoll", "protocol",
+		"rooms", "cluster", ws, xsys}},
 }
 
 // testModules are for tests alone.
