@@ -23,12 +23,12 @@ const (
 )
 
 // serve starts a server with default options.
-func serve(b *testing.B, setup func(s *socketio.Server)) *socketio.Server {
+func serve(b testing.TB, setup func(s *socketio.Server)) *socketio.Server {
 	b.Helper()
 	return serveWith(b, socketio.Options{}, setup)
 }
 
-func serveWith(b *testing.B, o socketio.Options, setup func(s *socketio.Server)) *socketio.Server {
+func serveWith(b testing.TB, o socketio.Options, setup func(s *socketio.Server)) *socketio.Server {
 	b.Helper()
 	o.Addr, o.Logger = "127.0.0.1:0", slog.New(slog.NewTextHandler(io.Discard, nil))
 	srv, err := socketio.NewServer(o)

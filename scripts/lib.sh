@@ -187,3 +187,15 @@ build_binary() {
 	fi
 	go_binary bin/throng "$tags" "$@"
 }
+
+# norace_tests runs the tests in files that are built without -race only: the
+# race detector allocates itself.
+norace_tests() {
+	local files names dirs
+	files=$(git grep -lE --untracked '^//go:build .*!race' -- '*_test.go') || return 0
+	names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $files | sort -u | paste -sd '|')
+	dirs=$(dirname $files | sort -u | sed 's|^|./|')
+	[ -n "$names" ] || return 0
+	# shellcheck disable=SC2086
+	go test -count 1 -run "^($names)\$" $dirs
+}

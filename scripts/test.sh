@@ -37,17 +37,6 @@ skip() {
 
 race_tests() { go test -race -timeout 4m ./...; }
 
-# Tests in files built without -race only: the race detector allocates itself.
-norace_tests() {
-	local files names dirs
-	files=$(git grep -lE --untracked '^//go:build .*!race' -- '*_test.go') || return 0
-	names=$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $files | sort -u | paste -sd '|')
-	dirs=$(dirname $files | sort -u | sed 's|^|./|')
-	[ -n "$names" ] || return 0
-	# shellcheck disable=SC2086
-	go test -count 1 -run "^($names)\$" $dirs
-}
-
 # First, because Go tests compare the codecs with the JavaScript ones in there.
 stage "npm packages" npm_ci e2e
 stage "go vet" go vet ./...
