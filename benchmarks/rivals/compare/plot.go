@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 // The figures that are drawn.
@@ -57,8 +58,9 @@ func (s *Set) plots(dir string) (files []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		dots.Radius, dots.Color = vg.Points(4), color.RGBA{R: 0x1f, G: 0x5a, B: 0xa6, A: 0xff}
-		p.Add(lines, dots)
+		dots.Shape, dots.Radius = draw.CircleGlyph{}, vg.Points(4)
+		dots.Color = color.RGBA{R: 0x1f, G: 0x5a, B: 0xa6, A: 0xff}
+		p.Add(dots, lines)
 		p.NominalY(names...)
 		low, high := p.X.Min, p.X.Max
 		p.X.Min, p.X.Max = low/1.5, high*1.5
