@@ -31,25 +31,34 @@ func main() {
 	broker := flag.String("valkey", "", "Valkey `URL` that joins several servers to one")
 	id := flag.String("node-id", "", "`name` in the cluster")
 	share := flag.Bool("share", false, "let other servers listen on the same address")
+	ping := flag.Duration("ping-interval", 0, "between two heartbeats, 0 for the default")
 	flag.Parse()
-	if err := run(*listen, *broker, *id, *share); err != nil {
+	if err := run(settings{*listen, *broker, *id, *share, *ping}); err != nil {
 		fmt.Fprintln(os.Stderr, "contractserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr, broker, id string, share bool) error {
+// settings are the flags: where the server is, not how it works. Only a
+// million connections on one machine need fewer heartbeats.
+type settings struct {
+	addr, broker, id string
+	reusePort        bool
+	pingInterval     time.Duration
+}
+
+func run(set settings) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var node cluster.Transport // nil: alone
-	if broker != "" {
-		t, err := valkey.Open(ctx, valkey.Options{URL: broker, NodeID: id})
+	if set.broker != "" {
+		t, err := valkey.Open(ctx, valkey.Options{URL: set.broker, NodeID: set.id})
 		if err != nil {
 			return err
 		}
 		node = t
 	}
-	srv, err := newServer(addr, share, node)
+	srv, err := newServer(set, node)
 	if err != nil {
 		return err
 	}
@@ -71,9 +80,9 @@ func run(addr, broker, id string, share bool) error {
 	return srv.Shutdown(ctx)
 }
 
-func newServer(addr string, share bool, node cluster.Transport) (*socketio.Server, error) {
-	srv, err := socketio.NewServer(socketio.Options{Addr: addr, ReusePort: share, AllowEIO3: true,
-		Cluster: node})
+func newServer(set settings, node cluster.Transport) (*socketio.Server, error) {
+	srv, err := socketio.NewServer(socketio.Options{Addr: set.addr, AllowEIO3: true, Cluster: node,
+		ReusePort: set.reusePort, PingInterval: set.pingInterval})
 	if err != nil {
 		return nil, err
 	}

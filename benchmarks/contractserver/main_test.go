@@ -30,7 +30,7 @@ func (c client) next() string {
 }
 
 func TestContract(t *testing.T) {
-	srv, err := newServer("127.0.0.1:0", false, nil)
+	srv, err := newServer(settings{addr: "127.0.0.1:0"}, nil)
 	require.NoError(t, err)
 	require.NoError(t, srv.Start())
 	defer func() { require.NoError(t, srv.Shutdown(context.Background())) }()

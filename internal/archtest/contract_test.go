@@ -22,7 +22,7 @@ var contractMay = []string{
 	"os", "os/signal", "syscall", "time",
 }
 
-var contractSets = []string{"Addr", "AllowEIO3", "Cluster", "ReusePort"}
+var contractSets = []string{"Addr", "AllowEIO3", "Cluster", "ReusePort", "PingInterval"}
 
 func TestContractServerIsUntuned(t *testing.T) {
 	t.Parallel()

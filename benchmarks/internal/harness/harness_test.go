@@ -50,6 +50,16 @@ func TestServerThatEndsIsTold(t *testing.T) {
 	require.ErrorContains(t, err, strings.Replace(addr, ":", " ", 1))
 }
 
+func TestSharingServerIsHeard(t *testing.T) {
+	t.Parallel()
+	s, err := StartSharing("", "127.0.0.1:1", nil,
+		[]string{"sh", "-c", "echo listening on {addr}; exec sleep 60"})
+	require.NoError(t, err)
+	require.False(t, s.Ended())
+	s.Stop()
+	require.True(t, s.Ended())
+}
+
 func TestLoadCommand(t *testing.T) {
 	t.Parallel()
 	l := Load{Program: "bin/throng", CPUs: "1", URL: "http://h:1", PIDs: []int{3, 4},
@@ -80,4 +90,14 @@ func TestResultOfARun(t *testing.T) {
 		`{"ok":true,"messages":{"lost":3},"latency_ms":{"p99":1.5}}`), want))
 	require.Equal(t, want, r)
 	require.EqualValues(t, 3, r.Messages.Lost)
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]float64{
+		"0": 0, "0.123": 0.1234, "99.9": 99.9, "100": 100.4, "1,000": 1000, "12,345": 12345.4,
+		"1,234,568": 1234567.8,
+	} {
+		require.Equal(t, want, Number(v))
+	}
 }

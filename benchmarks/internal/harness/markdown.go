@@ -2,6 +2,7 @@ package harness
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -29,4 +30,17 @@ func section(file, name, text string) string {
 		file = strings.TrimRight(file, "\n") + "\n\n"
 	}
 	return file + text
+}
+
+// Number has three digits that mean something at least, and commas between
+// thousands.
+func Number(v float64) string {
+	if v < 100 {
+		return fmt.Sprintf("%.3g", v)
+	}
+	text := fmt.Sprintf("%.0f", v)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

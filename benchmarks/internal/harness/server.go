@@ -36,6 +36,24 @@ func FreeAddr(host string) (string, error) {
 // all) and waits until it takes connections on addr. In the command {addr},
 // {host} and {port} stand for where to listen.
 func Start(cpus, addr string, env, command []string) (*Server, error) {
+	return start(cpus, addr, env, command, func(*tail) bool {
+		probe, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			_ = probe.Close()
+		}
+		return err == nil
+	})
+}
+
+// StartSharing is Start for one of several servers on the same address: it
+// waits until this one says that it is "listening on" it.
+func StartSharing(cpus, addr string, env, command []string) (*Server, error) {
+	return start(cpus, addr, env, command, func(said *tail) bool {
+		return strings.Contains(said.String(), "listening on")
+	})
+}
+
+func start(cpus, addr string, env, command []string, ready func(said *tail) bool) (*Server, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -51,7 +69,7 @@ func Start(cpus, addr string, env, command []string) (*Server, error) {
 	c := exec.Command(args[0], args[1:]...)
 	c.Env = append(os.Environ(), env...)
 	said := new(tail)
-	c.Stderr = said
+	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
@@ -64,8 +82,7 @@ func Start(cpus, addr string, env, command []string) (*Server, error) {
 		if s.Ended() {
 			return nil, fmt.Errorf("%q ended at once\n%s", strings.Join(args, " "), said)
 		}
-		if probe, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
-			_ = probe.Close()
+		if ready(said) {
 			return s, nil
 		}
 		time.Sleep(20 * time.Millisecond)

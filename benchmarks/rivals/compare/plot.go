@@ -11,6 +11,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/throng-server/throng/benchmarks/internal/harness"
 )
 
 // The figures that are drawn.
@@ -45,7 +47,7 @@ func (s *Set) plots(dir string) (files []string, err error) {
 			points.XYs = append(points.XYs, plotter.XY{X: m.Median, Y: float64(len(names))})
 			points.XErrors = append(points.XErrors,
 				struct{ Low, High float64 }{m.Low - m.Median, m.High - m.Median})
-			names = append(names, fmt.Sprintf("%s  %s", v.label(s.Connections), number(m.Median)))
+			names = append(names, fmt.Sprintf("%s  %s", v.label(s.Connections), harness.Number(m.Median)))
 		}
 		if len(names) == 0 {
 			continue

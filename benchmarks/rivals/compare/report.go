@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/throng-server/throng/benchmarks/internal/harness"
 )
 
 // markdown is the section of RESULTS.md.
@@ -129,19 +131,7 @@ func (s *Set) cell(server, scenario, key string) string {
 		}
 	}
 	if v.Low == v.High {
-		return number(v.Median) + full
+		return harness.Number(v.Median) + full
 	}
-	return fmt.Sprintf("%s%s (%s to %s)", number(v.Median), full, number(v.Low), number(v.High))
-}
-
-// number has three digits that mean something, and thousands apart.
-func number(v float64) string {
-	if v < 100 {
-		return fmt.Sprintf("%.3g", v)
-	}
-	text := fmt.Sprintf("%.0f", v)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
+	return fmt.Sprintf("%s%s (%s to %s)", harness.Number(v.Median), full, harness.Number(v.Low), harness.Number(v.High))
 }

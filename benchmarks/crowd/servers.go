@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/throng-server/throng/benchmarks/internal/harness"
+)
+
+// crowd is what has been started.
+type crowd struct {
+	settings *settings
+	limit    uint64
+	addr     string
+
+	mu      sync.Mutex
+	broker  *harness.Server // nil with one process
+	servers []*harness.Server
+	ended   bool
+}
+
+// start starts the broker, if there is anything to join, and the servers.
+func (c *crowd) start() error {
+	s := c.settings
+	var err error
+	if c.addr, err = harness.FreeAddr(s.host); err != nil {
+		return err
+	}
+	command := []string{s.server, "-listen", "{addr}", "-ping-interval", s.ping.String()}
+	if s.processes > 1 {
+		addr, err := harness.FreeAddr(s.host)
+		if err != nil {
+			return err
+		}
+		b, err := harness.Start("", addr, nil, []string{s.valkey, "--bind", "{host}", "--port", "{port}",
+			"--save", "", "--appendonly", "no"})
+		if !c.keep(&c.broker, b) || err != nil {
+			return fmt.Errorf("the broker: %w", err)
+		}
+		command = append(command, "-share", "-valkey", "valkey://"+addr)
+	}
+	for i := range s.processes {
+		one := command
+		if s.processes > 1 {
+			one = append(command[:len(command):len(command)], "-node-id", "node-"+strconv.Itoa(i+1))
+		}
+		srv, err := harness.StartSharing("", c.addr, nil, one)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.servers = append(c.servers, srv)
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+func (c *crowd) keep(to **harness.Server, s *harness.Server) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*to = s
+	return s != nil
+}
+
+// stop ends everything that was started.
+func (c *crowd) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	for _, s := range c.servers {
+		s.Stop()
+	}
+	if c.broker != nil {
+		c.broker.Stop()
+	}
+}
+
+func (c *crowd) pids() (out []int) {
+	for _, s := range c.servers {
+		out = append(out, s.PID)
+	}
+	return out
+}
+
+// gone names the processes that have ended by themselves.
+func (c *crowd) gone() error {
+	var err error
+	for i, s := range c.servers {
+		if s.Ended() {
+			err = errors.Join(err, fmt.Errorf("server %d has ended", i+1))
+		}
+	}
+	if c.broker != nil && c.broker.Ended() {
+		err = errors.Join(err, errors.New("the broker has ended"))
+	}
+	return err
+}
+
+// brokerCPU is the processor time that the broker has used.
+func (c *crowd) brokerCPU() time.Duration {
+	if c.broker == nil {
+		return 0
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.broker.PID))
+	if err != nil {
+		return 0
+	}
+	// The name in parentheses may hold anything.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * time.Second / 100
+}
