@@ -138,7 +138,9 @@ func TestCounts(t *testing.T) {
 		return o.tap.events.Load(), o.tap.writes.Load(), l.Server().Stats().Loops[0]
 	}
 	// The ticker wakes a loop ten times a second, and so do fences.
-	others := func(since time.Time) uint64 { return 8 + 2*uint64(time.Since(since)/(100*time.Millisecond)) }
+	others := func(since time.Time) uint64 {
+		return 8 + 2*uint64(time.Since(since)/(100*time.Millisecond))
+	}
 
 	t.Run("one write a delivery", func(t *testing.T) {
 		start := time.Now()

@@ -2,6 +2,7 @@
 # What long-polling costs: memory of an idle session and requests a core, of
 # throng and of Node's socket.io in the same run. About 40 s; the figures want a
 # machine with nothing else to do. Arguments go to benchmarks/polling.
+# Go counterpart: go test -run xxx -bench Hundred$ ./benchmarks
 . "$(dirname "$0")/lib.sh"
 need_go
 need_node

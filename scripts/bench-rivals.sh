@@ -2,6 +2,7 @@
 # throng beside its rivals: builds what it can, measures every scenario on
 # every server in turn (three rounds, about an hour) and writes
 # benchmarks/RESULTS.md. The figures want a machine with nothing else to do.
+# Go counterpart: go test -run xxx -bench . ./benchmarks
 # RIVALS_FLAGS goes to benchmarks/rivals/compare, for instance
 # RIVALS_FLAGS='-n 2000 -duration 2s -rounds 1 -table' for a first look.
 . "$(dirname "$0")/lib.sh"

@@ -7,4 +7,5 @@ scripts/test.sh
 go test -race -count "${COUNT:-5}" -shuffle on -timeout 60m ./... </dev/null
 # One package at a time: some measure.
 go test -tags long -p 1 -count 1 -timeout 60m ./... </dev/null
+go -C benchmarks/rivals test -count 1 ./... </dev/null
 FUZZTIME=${FUZZTIME:-2m} scripts/fuzz.sh

@@ -36,7 +36,8 @@ func TestPlanAsksForWhatHolds(t *testing.T) {
 
 func TestReportOfNothingMeasured(t *testing.T) {
 	t.Parallel()
-	c := &crowd{settings: &settings{connections: 1_000_000, processes: 56, ping: time.Minute}, limit: 7}
+	s := &settings{connections: 1_000_000, processes: 56, ping: time.Minute}
+	c := &crowd{settings: s, limit: 7}
 	r := new(harness.Result)
 	r.Connections.Connected = 999_999
 	text := c.report([]result{{phase{name: "idle", title: "all stay"}, r, 0}})

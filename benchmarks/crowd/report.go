@@ -27,7 +27,8 @@ func (c *crowd) report(all []result) string {
 	fmt.Fprintf(&b, "Written by `%s` on %s (in one process and without the kernel: `go test -run xxx "+
 		"-bench Hundred ./benchmarks -sessions %d`).\n\n",
 		target, time.Now().UTC().Format("2006-01-02 15:04 MST"), s.connections)
-	fmt.Fprintf(&b, "Machine: %s. Servers, broker and clients share its processors.\n\n", harness.ThisMachine())
+	fmt.Fprintf(&b, "Machine: %s. Servers, broker and clients share its processors.\n\n",
+		harness.ThisMachine())
 	joined := "one server process"
 	if s.processes > 1 {
 		joined = fmt.Sprintf("%d server processes on one port, joined through Valkey", s.processes)

@@ -72,7 +72,8 @@ func TestLoadCommand(t *testing.T) {
 func TestLoadThatFailsIsTold(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "program")
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho no such server; exit 1\n"), 0o755))
+	script := []byte("#!/bin/sh\necho no such server; exit 1\n")
+	require.NoError(t, os.WriteFile(program, script, 0o755))
 	_, err := Load{Program: program, Timeout: startTime}.Run()
 	require.ErrorContains(t, err, "no such server")
 }

@@ -19,7 +19,7 @@ import (
 var drawn = []struct{ scenario, key, file, title string }{
 	{"idle", "memory", "memory.svg", "bytes of process memory for an idle connection"},
 	{"idle", "cpu_connect", "connect.svg", "us of CPU for a connect"},
-	{"broadcast", "cpu_delivery", "broadcast.svg", "us of CPU for a delivery, one broadcast at a time"},
+	{"broadcast", "cpu_delivery", "broadcast.svg", "us of CPU for a delivery, one at a time"},
 	{"burst", "cpu_delivery", "burst.svg", "us of CPU for a delivery, 32 broadcasts outstanding"},
 	{"rooms", "cpu_delivery", "rooms.svg", "us of CPU for a delivery in rooms of 15"},
 	{"echo", "cpu_delivery", "echo.svg", "us of CPU for an echo"},

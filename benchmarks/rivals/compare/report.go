@@ -12,16 +12,18 @@ func (s *Set) markdown(plots []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## Rivals\n\n")
 	fmt.Fprintf(&b, "Written by `make bench-rivals` (in one process, without a "+
-		"harness: `go test -bench 'Connect|IdleMemory|Broadcast|Rooms|Echo' ./benchmarks`) on %s, throng %s.\n\n",
+		"harness: `go test -run xxx -bench . ./benchmarks`) on %s, throng %s.\n\n",
 		s.Started.Format("2006-01-02 15:04 MST"), s.Commit)
 	fmt.Fprintf(&b, "Machine: %s. The server has one processor, the clients have another; every "+
 		"server gets a new process for every measurement.\n\n", s.Machine)
-	fmt.Fprintf(&b, "Rounds: %d; in each, all servers run a scenario one right after the other. Figures "+
-		"are medians, in parentheses the lowest and the highest; rounds in which anybody else used more "+
+	fmt.Fprintf(&b, "Rounds: %d; in each, all servers run a scenario one right after the other. "+
+		"Figures are medians, in parentheses the lowest and the highest; rounds in which anybody else used more "+
 		"than %.1f of a processor are left out where quiet ones exist. The last column is the median of "+
 		"the first one's ratio to the floor's figure of the same round: absolute figures of a shared "+
-		"machine drift, ratios less. %d connections unless a row says otherwise. An asterisk: the clients' processor "+
-		"was full, so read the CPU figure and not the rate.\n\n", s.Rounds, noisy, s.Connections)
+		"machine drift, ratios less. %s connections unless a row says otherwise. An asterisk: the "+
+		"clients' processor "+
+		"was full, so read the CPU figure and not the rate.\n\n", s.Rounds, noisy,
+		harness.Number(float64(s.Connections)))
 	fmt.Fprintf(&b, "| server | what it is | command |\n|---|---|---|\n")
 	for _, v := range s.Servers {
 		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", v.label(s.Connections), v.Version, v.Command)
@@ -38,9 +40,10 @@ func (s *Set) markdown(plots []string) string {
 	b.WriteString(s.tables())
 	b.WriteString(`### What is not measured
 
-A network card and clients on other machines: over loopback the kernel does the receiver's work inside the sender's call, so
-about half of a delivery's system time belongs to the clients. More than one core a server. TLS, compression, long-polling
-(` + "`make bench-polling`" + `), binary messages, messages of more than 64 bytes. Handlers that compute. The floor, and the goroutine server,
+A network card and clients on other machines: over loopback the kernel does the receiver's work
+inside the sender's call, so about half of a delivery's system time belongs to the clients. More
+than one core a server. TLS, compression, long-polling (` + "`make bench-polling`" + `), binary
+messages, messages of more than 64 bytes. Handlers that compute. The floor and the goroutine server
 believe their clients: they check neither UTF-8 nor JSON, know no limits and no acknowledgements.
 `)
 	return b.String()
@@ -48,7 +51,7 @@ believe their clients: they check neither UTF-8 nor JSON, know no limits and no 
 
 func (v Server) label(usual int) string {
 	if v.Connections != usual {
-		return fmt.Sprintf("%s (%d connections)", v.Name, v.Connections)
+		return fmt.Sprintf("%s (%s connections)", v.Name, harness.Number(float64(v.Connections)))
 	}
 	return v.Name
 }
@@ -71,8 +74,8 @@ func (s *Set) counts() string {
 				r.Server, r.Scenario, r.Round+1, r.Bad, r.Died, r.Refused)
 		}
 	}
-	text := fmt.Sprintf("%d measurements, %d deliveries; %d messages lost, duplicate or misrouted, %d "+
-		"connections died, %d handshakes failed.\n\n", len(s.Rows), delivered, bad, died, refused)
+	text := fmt.Sprintf("%d measurements, %d deliveries; %d messages lost, duplicate or misrouted, "+
+		"%d connections died, %d handshakes failed.\n\n", len(s.Rows), delivered, bad, died, refused)
 	if failed != "" {
 		text += "Where it was not so smooth:\n\n" + failed + "\n"
 	}
@@ -133,5 +136,6 @@ func (s *Set) cell(server, scenario, key string) string {
 	if v.Low == v.High {
 		return harness.Number(v.Median) + full
 	}
-	return fmt.Sprintf("%s%s (%s to %s)", harness.Number(v.Median), full, harness.Number(v.Low), harness.Number(v.High))
+	return fmt.Sprintf("%s%s (%s to %s)", harness.Number(v.Median), full, harness.Number(v.Low),
+		harness.Number(v.High))
 }

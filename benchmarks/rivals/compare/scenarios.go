@@ -76,11 +76,19 @@ func scenarios(d, idle time.Duration) []scenario {
 			},
 			columns: []column{
 				{"cpu_connect", "CPU us/connect", server(func(s *serverPart) *float64 { return s.CPUConnect })},
-				{"connects", "connects/s", func(r *harness.Result) *float64 { return &r.Connections.PerSecond }},
+				{"connects", "connects/s", func(r *harness.Result) *float64 {
+					return &r.Connections.PerSecond
+				}},
 				{"memory", "RSS B/connection", server(func(s *serverPart) *float64 { return s.PerConnection })},
-				{"memory_ramp", "the same after the ramp", server(func(s *serverPart) *float64 { return s.AfterRamp })},
-				{"cpu_heartbeat", "CPU us/heartbeat", server(func(s *serverPart) *float64 { return s.CPUHeartbeat })},
-				{"slab", "kernel B/connection, both ends", func(r *harness.Result) *float64 { return r.Kernel.PerConnection }},
+				{"memory_ramp", "the same after the ramp", server(func(s *serverPart) *float64 {
+					return s.AfterRamp
+				})},
+				{"cpu_heartbeat", "CPU us/heartbeat", server(func(s *serverPart) *float64 {
+					return s.CPUHeartbeat
+				})},
+				{"slab", "kernel B/connection, both ends", func(r *harness.Result) *float64 {
+					return r.Kernel.PerConnection
+				}},
 			},
 		},
 		{
@@ -147,14 +155,16 @@ func scenarios(d, idle time.Duration) []scenario {
 		},
 		{
 			name: "jitter", title: "Clients drop and come back while messages go to all",
-			note: "50 a second drop with a reset and are away for a second; what is sent meanwhile is missed, " +
-				"not lost.",
+			note: "50 a second drop with a reset and are away for a second; what is sent meanwhile is " +
+				"missed, not lost.",
 			args: func(n int) []string {
 				return []string{"jitter", "--connections", strconv.Itoa(min(n, 3_000)), "--rate", "2",
 					"--drop-rate", "50", "--duration", d.String()}
 			},
 			columns: []column{perDelivery,
-				{"share", "delivered share", func(r *harness.Result) *float64 { return r.Messages.Share }}, p99},
+				{"share", "delivered share", func(r *harness.Result) *float64 {
+					return r.Messages.Share
+				}}, p99},
 		},
 		{
 			name: "storm", title: "All clients drop at once and come back",
@@ -162,7 +172,9 @@ func scenarios(d, idle time.Duration) []scenario {
 			args: func(n int) []string { return []string{"storm", "--connections", strconv.Itoa(n)} },
 			columns: []column{
 				{"cpu_connect", "CPU us/connect", server(func(s *serverPart) *float64 { return s.CPUConnect })},
-				{"seconds", "s until all are back", func(r *harness.Result) *float64 { return &r.Lost.Seconds }},
+				{"seconds", "s until all are back", func(r *harness.Result) *float64 {
+					return &r.Lost.Seconds
+				}},
 				{"back", "p99 of being away ms", func(r *harness.Result) *float64 {
 					if r.Back == nil {
 						return nil

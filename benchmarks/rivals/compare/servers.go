@@ -31,7 +31,9 @@ func rivals() []rival {
 		{name: floorName, command: []string{bin + "floor", "{addr}"},
 			version: tool(bin+"floor", "one send() a delivery", "gcc", "--version")},
 		{name: "throng", command: []string{"bin/contractserver", "-listen", "{addr}"},
-			version: func() (string, error) { return commit() + ", " + runtime.Version(), here("bin/contractserver") }},
+			version: func() (string, error) {
+				return commit() + ", " + runtime.Version(), here("bin/contractserver")
+			}},
 		{name: "goroutines", command: []string{bin + "goroutine", "{addr}"},
 			version: module(bin+"goroutine", "github.com/coder/websocket")},
 		{name: "Go port", command: []string{bin + "goport", "{addr}"},
@@ -122,8 +124,10 @@ func module(file, path string) func() (string, error) {
 }
 
 func nodeVersion() (string, error) {
-	const code = `console.log("socket.io " + JSON.parse(require("fs").readFileSync(` +
-		`"benchmarks/rivals/node/node_modules/socket.io/package.json")).version + ", Node " + process.version)`
+	const code = `
+const file = "benchmarks/rivals/node/node_modules/socket.io/package.json";
+const { version } = JSON.parse(require("fs").readFileSync(file));
+console.log("socket.io " + version + ", Node " + process.version)`
 	return output("node", "-e", code)
 }
 
