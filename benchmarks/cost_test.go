@@ -79,7 +79,7 @@ func bySite() map[string]site {
 	}
 	out := map[string]site{}
 	for i := range rec {
-		name := ""
+		name := "elsewhere"
 		frames := runtime.CallersFrames(rec[i].Stack())
 		for {
 			f, more := frames.Next()

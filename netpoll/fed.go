@@ -50,13 +50,12 @@ func (f *fed) OutboundBuffered() int       { return 0 }
 func (f *fed) Dup() (int, error)           { return -1, errFed }
 func (f *fed) RemoteAddr() net.Addr        { return fedAddr }
 
-// sendBytes is one send call.
-func (c *Conn) sendBytes(p []byte) (int, syscall.Errno) {
-	if c.fd < 0 {
-		if f, ok := c.link.(*fed); ok {
-			f.sink.Wrote(c, p)
-			return len(p), 0
-		}
+// take is the send call of a fed connection.
+func (c *Conn) take(p []byte) (int, syscall.Errno) {
+	f, ok := c.link.(*fed)
+	if !ok {
+		return 0, syscall.EBADF
 	}
-	return send(c.fd, p)
+	f.sink.Wrote(c, p)
+	return len(p), 0
 }

@@ -106,7 +106,15 @@ func (l *Loop) flushConn(c *Conn) {
 	if !single {
 		batch = l.gather(c, batch)
 	}
-	n, errno := c.sendBytes(batch)
+	var (
+		n     int
+		errno syscall.Errno
+	)
+	if c.fd >= 0 {
+		n, errno = send(c.fd, batch)
+	} else {
+		n, errno = c.take(batch)
+	}
 	l.n.writes++
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
 		c.Abort(ErrPeerGone)

@@ -10,8 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -76,13 +74,7 @@ func (s *settings) run() (err error) {
 		s.processes = split(s.connections, int(min(limit.Max, 1<<30)))
 	}
 	c := &crowd{settings: s, limit: limit.Max}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-stop
-		c.stop()
-		os.Exit(1)
-	}()
+	harness.StopOnSignal()
 	defer c.stop()
 	if err := c.start(); err != nil {
 		return err

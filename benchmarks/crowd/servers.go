@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/throng-server/throng/benchmarks/internal/harness"
@@ -19,10 +18,8 @@ type crowd struct {
 	limit    uint64
 	addr     string
 
-	mu      sync.Mutex
 	broker  *harness.Server // nil with one process
 	servers []*harness.Server
-	ended   bool
 }
 
 // start starts the broker, if there is anything to join, and the servers.
@@ -40,9 +37,10 @@ func (c *crowd) start() error {
 		}
 		b, err := harness.Start("", addr, nil, []string{s.valkey, "--bind", "{host}", "--port", "{port}",
 			"--save", "", "--appendonly", "no"})
-		if !c.keep(&c.broker, b) || err != nil {
+		if err != nil {
 			return fmt.Errorf("the broker: %w", err)
 		}
+		c.broker = b
 		command = append(command, "-share", "-valkey", "valkey://"+addr)
 	}
 	for i := range s.processes {
@@ -54,28 +52,13 @@ func (c *crowd) start() error {
 		if err != nil {
 			return err
 		}
-		c.mu.Lock()
 		c.servers = append(c.servers, srv)
-		c.mu.Unlock()
 	}
 	return nil
 }
 
-func (c *crowd) keep(to **harness.Server, s *harness.Server) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*to = s
-	return s != nil
-}
-
 // stop ends everything that was started.
 func (c *crowd) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended {
-		return
-	}
-	c.ended = true
 	for _, s := range c.servers {
 		s.Stop()
 	}

@@ -44,7 +44,12 @@ func (l Load) Run() (*Result, error) {
 	if l.Live {
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	}
-	runErr := c.Run()
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	track(c.Process)
+	runErr := c.Wait()
+	untrack(c.Process)
 	b, err := os.ReadFile(file)
 	if err != nil || len(b) == 0 {
 		return nil, fmt.Errorf("%s: %w\n%s", l, errors.Join(runErr, err), out.String())

@@ -73,9 +73,11 @@ func start(cpus, addr string, env, command []string, ready func(said *tail) bool
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
+	track(c.Process)
 	s := &Server{PID: c.Process.Pid, Addr: addr, cmd: c, done: make(chan struct{})}
 	go func() {
 		_ = c.Wait()
+		untrack(c.Process)
 		close(s.done)
 	}()
 	for until := time.Now().Add(startTime); time.Now().Before(until); {

@@ -97,6 +97,7 @@ func (s *settings) run() error {
 // measure goes round: all servers in a scenario, one right after the other,
 // then the next scenario; and all of it again.
 func (s *settings) measure() (*Set, error) {
+	harness.StopOnSignal()
 	set := &Set{Started: time.Now().UTC().Truncate(time.Second), Machine: harness.ThisMachine(),
 		Commit: commit(), Connections: s.connections, Rounds: s.rounds}
 	var all []rival
