@@ -34,7 +34,8 @@ func (c *crowd) report(all []result) string {
 		joined = fmt.Sprintf("%d server processes on one port, joined through Valkey", s.processes)
 	}
 	fmt.Fprintf(&b, "%s (%d descriptors a process), a heartbeat every %s. Payloads have 64 bytes; a "+
-		"latency runs from the moment a message was due to its receipt, over all servers.\n\n",
+		"latency runs from the moment a message was due to its receipt, over all servers. Times hold "+
+		"what others on the machine used meanwhile (last row); counts do not.\n\n",
 		joined, c.limit, s.ping)
 
 	row := func(head string, cell func(r result) string) {
