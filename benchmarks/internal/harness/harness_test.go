@@ -97,7 +97,7 @@ func TestNumber(t *testing.T) {
 	t.Parallel()
 	for want, v := range map[string]float64{
 		"0": 0, "0.123": 0.1234, "99.9": 99.9, "100": 100.4, "1,000": 1000, "12,345": 12345.4,
-		"1,234,568": 1234567.8,
+		"1,234,568": 1234567.8, "-2,021": -2021,
 	} {
 		require.Equal(t, want, Number(v))
 	}

@@ -35,6 +35,9 @@ func section(file, name, text string) string {
 // Number has three digits that mean something at least, and commas between
 // thousands.
 func Number(v float64) string {
+	if v < 0 {
+		return "-" + Number(-v)
+	}
 	if v < 100 {
 		return fmt.Sprintf("%.3g", v)
 	}

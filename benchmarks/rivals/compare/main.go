@@ -99,7 +99,7 @@ func (s *settings) run() error {
 func (s *settings) measure() (*Set, error) {
 	harness.StopOnSignal()
 	set := &Set{Started: time.Now().UTC().Truncate(time.Second), Machine: harness.ThisMachine(),
-		Commit: commit(), Connections: s.connections, Rounds: s.rounds}
+		Commit: commit(), Flags: strings.Join(os.Args[1:], " "), Connections: s.connections, Rounds: s.rounds}
 	var all []rival
 	for _, r := range append(rivals(), extras(s.extra)...) {
 		if len(s.servers) > 0 && !slices.Contains(s.servers, r.name) {

@@ -14,6 +14,9 @@ func (s *Set) markdown(plots []string) string {
 	fmt.Fprintf(&b, "Written by `make bench-rivals` (in one process, without a "+
 		"harness: `go test -run xxx -bench . ./benchmarks`) on %s, throng %s.\n\n",
 		s.Started.Format("2006-01-02 15:04 MST"), s.Commit)
+	if s.Flags != "" {
+		fmt.Fprintf(&b, "A run with `RIVALS_FLAGS='%s'`: smaller than the full one.\n\n", s.Flags)
+	}
 	fmt.Fprintf(&b, "Machine: %s. The server has one processor, the clients have another; every "+
 		"server gets a new process for every measurement.\n\n", s.Machine)
 	fmt.Fprintf(&b, "Rounds: %d; in each, all servers run a scenario one right after the other. "+
@@ -74,8 +77,9 @@ func (s *Set) counts() string {
 				r.Server, r.Scenario, r.Round+1, r.Bad, r.Died, r.Refused)
 		}
 	}
-	text := fmt.Sprintf("%d measurements, %d deliveries; %d messages lost, duplicate or misrouted, "+
-		"%d connections died, %d handshakes failed.\n\n", len(s.Rows), delivered, bad, died, refused)
+	text := fmt.Sprintf("%d measurements, %s deliveries; %d messages lost, duplicate or misrouted, "+
+		"%d connections died, %d handshakes failed.\n\n", len(s.Rows),
+		harness.Number(float64(delivered)), bad, died, refused)
 	if failed != "" {
 		text += "Where it was not so smooth:\n\n" + failed + "\n"
 	}

@@ -16,6 +16,7 @@ import (
 type Set struct {
 	Started     time.Time       `json:"started"`
 	Commit      string          `json:"commit"`
+	Flags       string          `json:"flags"` // of this command
 	Machine     harness.Machine `json:"machine"`
 	Connections int             `json:"connections"`
 	Rounds      int             `json:"rounds"`
