@@ -10,6 +10,6 @@
 // sides allocate (the clients, nothing per message). What belongs to the
 // server alone is measured from another process: see latency beside this
 // package, and contractserver, which such harnesses drive: rivals beside other
-// servers, crowd with 100,000 connections, polling. Their results are in
+// servers, rivals/crowd with 100,000 connections, polling. Their results are in
 // RESULTS.md. What must not slip is asserted here in tests.
 package benchmarks

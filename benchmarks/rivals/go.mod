@@ -4,12 +4,10 @@ go 1.26.0
 
 require (
 	github.com/coder/websocket v1.8.15
-	github.com/throng-server/throng v0.0.0
+	github.com/stretchr/testify v1.12.1
 	github.com/zishang520/socket.io/servers/socket/v3 v3.0.4
 	gonum.org/v1/plot v0.17.0
 )
-
-replace github.com/throng-server/throng => ../..
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0 // indirect
@@ -33,6 +31,7 @@ require (
 	github.com/zishang520/socket.io/parsers/socket/v3 v3.0.4 // indirect
 	github.com/zishang520/socket.io/servers/engine/v3 v3.0.4 // indirect
 	github.com/zishang520/socket.io/v3 v3.0.4 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/image v0.30.0 // indirect
 	golang.org/x/net v0.56.0 // indirect

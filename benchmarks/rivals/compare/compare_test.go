@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 func sample() *Set {

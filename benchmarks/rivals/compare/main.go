@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // settings are the flags.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // markdown is the section of RESULTS.md.

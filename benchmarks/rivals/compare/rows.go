@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // Set is everything that one call has measured; it is kept beside the tables,

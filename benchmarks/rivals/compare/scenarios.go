@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // A column is one figure of a scenario.

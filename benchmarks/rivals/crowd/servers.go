@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // crowd is what has been started.

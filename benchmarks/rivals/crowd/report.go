@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // result is what a phase found.

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/throng-server/throng/benchmarks/internal/harness"
+	"github.com/throng-server/throng/benchmarks/rivals/internal/harness"
 )
 
 // settings are the flags.
