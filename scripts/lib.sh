@@ -89,6 +89,11 @@ lacking() {
 	echo "${out[*]}"
 }
 
+# release_mirror CODENAME prints where apt has the release's packages from.
+release_mirror() {
+	apt-cache policy | sed -n "s|^ *[0-9]* *\(https\?://[^ ]*\) $1/main .*|\1|p" | head -n 1
+}
+
 # add_backports makes Debian 12's backports suite known where the release
 # itself has no valkey-server. Its packages are taken only when asked for.
 add_backports() {
@@ -96,8 +101,12 @@ add_backports() {
 	[ -z "$(apt-cache madison valkey-server 2>/dev/null)" ] || return 0
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	[ "$codename" = bookworm ] || return 0
-	mirror=$(apt-cache policy | sed -n 's|.*\(https\?://[^ ]*/debian\) bookworm/main.*|\1|p' | head -n 1)
-	printf '%s\n' 'Types: deb' "URIs: ${mirror:-http://deb.debian.org/debian}" \
+	# From where the release itself comes, which a machine knows only after
+	# its first update.
+	mirror=$(release_mirror "$codename")
+	[ -n "$mirror" ] || { apt-get update && mirror=$(release_mirror "$codename"); }
+	[ -n "$mirror" ] || return 0
+	printf '%s\n' 'Types: deb' "URIs: $mirror" \
 		'Suites: bookworm-backports' 'Components: main' \
 		'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$list"
 	apt-get update

@@ -69,7 +69,7 @@ var rules = []rule{
 	{"internal/health", []string{"socketio"}},
 	{"internal/httpapi", []string{"socketio", "internal/metrics"}},
 	{"internal/demo", []string{"socketio", "internal/clientjs"}},
-	{"internal/clientjs", nil},
+	{"internal/clientjs", []string{"github.com/andybalholm/brotli"}},
 	// Only tests import it.
 	{"internal/clustertest", []string{"socketio", "cluster", "internal/brokertest", ws, testify}},
 	{"internal/feed", []string{"socketio", "cluster"}},

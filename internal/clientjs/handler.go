@@ -3,11 +3,15 @@ package clientjs
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/andybalholm/brotli"
 )
 
 // ServeHTTP answers a request for a client file by the last element of its
@@ -26,9 +30,9 @@ func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		if zipped(r.Header.Values("Accept-Encoding")) {
-			body = c.gzip(name, body)
-			h.Set("Content-Encoding", "gzip")
+		if coding := pick(r.Header.Values("Accept-Encoding")); coding != "" {
+			body = c.compressed(name, coding, body)
+			h.Set("Content-Encoding", coding)
 		}
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		if r.Method != http.MethodHead {
@@ -47,35 +51,62 @@ func (c *Client) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"code":0,"message":"Transport unknown"}`)
 }
 
-// gzip returns body compressed, which is done once for each file.
-func (c *Client) gzip(name string, body []byte) []byte {
-	if b, ok := c.small.Load(name); ok {
+// compressed returns body in a content coding, which is made once for each
+// file. Deflate is the zlib format (RFC 9110, section 8.4.1.2).
+func (c *Client) compressed(name, coding string, body []byte) []byte {
+	key := coding + " " + name
+	if b, ok := c.small.Load(key); ok {
 		return b.([]byte)
 	}
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	var z io.WriteCloser
+	switch coding {
+	case "br":
+		z = brotli.NewWriter(&b)
+	case "gzip":
+		z = gzip.NewWriter(&b)
+	default:
+		z = zlib.NewWriter(&b)
+	}
 	_, _ = z.Write(body) // a Buffer takes everything
 	_ = z.Close()
-	first, _ := c.small.LoadOrStore(name, b.Bytes())
+	first, _ := c.small.LoadOrStore(key, b.Bytes())
 	return first.([]byte)
 }
 
-// zipped tells whether Accept-Encoding headers allow gzip.
-func zipped(headers []string) bool {
-	others := false
+// codings are those there are, in the order of the reference server.
+var codings = [...]string{"br", "gzip", "deflate"}
+
+// pick returns the content coding that Accept-Encoding headers give the most
+// weight, "" if they allow none.
+func pick(headers []string) (best string) {
+	var weights [len(codings)]float64
+	var named [len(codings)]bool
+	others := 0.0
 	for item := range strings.SplitSeq(strings.Join(headers, ","), ",") {
-		name, weight, _ := strings.Cut(item, ";")
-		_, q, _ := strings.Cut(strings.ReplaceAll(weight, " ", ""), "q=")
-		n, err := strconv.ParseFloat(q, 64)
-		allowed := q == "" || err == nil && n > 0
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "gzip":
-			return allowed
-		case "*":
-			others = allowed
+		name, params, _ := strings.Cut(item, ";")
+		weight := 1.0
+		if _, q, ok := strings.Cut(strings.ReplaceAll(params, " ", ""), "q="); ok {
+			weight, _ = strconv.ParseFloat(q, 64) // no number: not allowed
+		}
+		name = strings.ToLower(strings.TrimSpace(name))
+		if name == "*" {
+			others = weight
+		}
+		if i := slices.Index(codings[:], name); i >= 0 {
+			weights[i], named[i] = weight, true
 		}
 	}
-	return others
+	top := 0.0
+	for i, name := range codings {
+		if !named[i] {
+			weights[i] = others
+		}
+		if weights[i] > top {
+			top, best = weights[i], name
+		}
+	}
+	return best
 }
 
 func readOnly(r *http.Request) bool {

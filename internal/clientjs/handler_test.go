@@ -2,11 +2,14 @@ package clientjs
 
 import (
 	"compress/gzip"
+	"compress/zlib"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -68,12 +71,17 @@ func TestServeCompressed(t *testing.T) {
 		c.ServeHTTP(w, r)
 		return w.Result()
 	}
-	for _, name := range Names {
-		for range 2 {
-			res := ask(name, "br, GZIP;q=0.5")
-			require.Equal(t, "gzip", res.Header.Get("Content-Encoding"))
+	readers := map[string]func(io.Reader) (io.Reader, error){
+		"br":      func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil },
+		"gzip":    func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		"deflate": func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
+	}
+	for _, name := range append(Names[:len(Names):len(Names)], Names...) { // made, then kept
+		for coding, reader := range readers {
+			res := ask(name, "identity, "+strings.ToUpper(coding)+";q=0.5")
+			require.Equal(t, coding, res.Header.Get("Content-Encoding"))
 			require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
-			z, err := gzip.NewReader(res.Body)
+			z, err := reader(res.Body)
 			require.NoError(t, err)
 			got, err := io.ReadAll(z)
 			require.NoError(t, err)
@@ -81,8 +89,10 @@ func TestServeCompressed(t *testing.T) {
 			require.Equal(t, string(want), string(got))
 		}
 	}
-	for accept, want := range map[string]string{"": "", "br": "", "gzip;q=0": "", "gzip; q=0.0": "",
-		"*": "gzip", "*;q=0": "", "*, gzip;q=0": "", "deflate, gzip": "gzip", "gzip;q=x": ""} {
+	for accept, want := range map[string]string{"": "", "br": "br", "gzip;q=0": "",
+		"gzip; q=0.0": "", "*": "br", "*;q=0": "", "*, gzip;q=0": "br", "*, br;q=0": "gzip",
+		"deflate, gzip": "gzip", "deflate, gzip;q=0.9": "deflate", "gzip, deflate, br": "br",
+		"gzip;q=x": "", "br;q=0.5, gzip": "gzip", "zstd": ""} {
 		res := ask("socket.io.js", accept)
 		require.Equal(t, want, res.Header.Get("Content-Encoding"), accept)
 		require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
