@@ -1,13 +1,13 @@
 package cluster
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
 
+	"github.com/throng-server/throng/cluster/fields"
 	"github.com/throng-server/throng/protocol/sio"
 )
 
@@ -120,17 +120,9 @@ func (s Selection) ServerSideEmit(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	body := appendBytes(nil, text)
-	body = binary.AppendUvarint(body, uint64(len(atts)))
-	for _, a := range atts {
-		body = appendBytes(body, a)
-	}
+	body := fields.AppendList(fields.Append(nil, text), atts)
 	s.rooms, s.except = nil, nil
 	return s.send(Op{Kind: ServerEvent, Body: body})
-}
-
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
 // SocketsJoin makes the sockets join rooms.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // Kind says what an entry asks a node to do with its own sockets.
@@ -99,10 +101,10 @@ func (o *Op) Append(dst []byte) []byte {
 	dst = append(dst, opVersion, byte(o.Kind), byte(o.Flags))
 	dst = binary.AppendUvarint(dst, o.Request)
 	dst = binary.AppendUvarint(dst, uint64(o.Wait))
-	dst = appendString(dst, o.NS)
-	dst = appendList(dst, o.Rooms)
-	dst = appendList(dst, o.Except)
-	dst = appendList(dst, o.Names)
+	dst = fields.Append(dst, o.NS)
+	dst = fields.AppendList(dst, o.Rooms)
+	dst = fields.AppendList(dst, o.Except)
+	dst = fields.AppendList(dst, o.Names)
 	return append(dst, o.Body...)
 }
 
@@ -117,18 +119,6 @@ func (o *Op) Size() int {
 	return n
 }
 
-func appendString(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-func appendList(dst []byte, list []string) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(list)))
-	for _, s := range list {
-		dst = appendString(dst, s)
-	}
-	return dst
-}
-
 // Parse reads an entry. Body shares the bytes of b, names are copies.
 func Parse(b []byte) (Op, error) {
 	if len(b) < 3 {
@@ -141,59 +131,17 @@ func Parse(b []byte) (Op, error) {
 	if o.Kind == 0 || o.Kind > lastKind {
 		return Op{}, fmt.Errorf("%w: kind %d", ErrEntry, o.Kind)
 	}
-	r := reader{b: b[3:]}
-	o.Request = r.number()
-	wait := r.number()
+	r := fields.Reader{Rest: b[3:]}
+	o.Request = r.Number()
+	wait := r.Number()
 	o.Wait = uint32(min(wait, math.MaxUint32))
-	o.NS = r.text()
-	o.Rooms = r.list()
-	o.Except = r.list()
-	o.Names = r.list()
-	if r.bad {
+	o.NS = string(r.Bytes())
+	o.Rooms = fields.List[string](&r, MaxNames)
+	o.Except = fields.List[string](&r, MaxNames)
+	o.Names = fields.List[string](&r, MaxNames)
+	if r.Bad {
 		return Op{}, fmt.Errorf("%w: it ends too early, or a length is wrong", ErrEntry)
 	}
-	o.Body = r.b
+	o.Body = r.Rest
 	return o, nil
-}
-
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) number() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) text() string {
-	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-		return ""
-	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s
-}
-
-func (r *reader) list() []string {
-	n := r.number()
-	// Each name takes a byte at least: a length that lies allocates nothing.
-	if n > MaxNames || n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-	}
-	if n == 0 || r.bad {
-		return nil
-	}
-	list := make([]string, n)
-	for i := range list {
-		list[i] = r.text()
-	}
-	return list
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 	"github.com/throng-server/throng/netpoll"
 )
 
@@ -195,8 +196,8 @@ func (b Broadcast) Count(ctx context.Context) (int, error) {
 	b.count(func(n int) { local <- n })
 	n, parts, err := await(ctx, b.ns.srv, local, q, wait)
 	for _, p := range parts {
-		r := records{b: p.records}
-		if k := r.number(); k < 1<<40 {
+		r := recordsOf(p.records)
+		if k := r.Number(); k < 1<<40 {
 			n += int(k)
 		}
 	}
@@ -234,7 +235,7 @@ func (r *reply) sockets(list []inRooms) {
 			rec.Handshake = nil
 			b, _ = json.Marshal(&rec)
 		}
-		r.add(func(dst []byte) []byte { return appendBytes(dst, b) })
+		r.add(func(dst []byte) []byte { return fields.Append(dst, b) })
 	}
 	r.flush(cluster.Last)
 }
@@ -242,10 +243,10 @@ func (r *reply) sockets(list []inRooms) {
 // appendRemote appends the sockets of other nodes.
 func (n *Namespace) appendRemote(list []*RemoteSocket, parts []part, err error) ([]*RemoteSocket, error) {
 	for _, p := range parts {
-		r := records{b: p.records}
+		r := recordsOf(p.records)
 		for range p.n {
 			rec := socketRecord{}
-			if b := r.bytes(); r.bad || json.Unmarshal(b, &rec) != nil || len(rec.Rooms) == 0 {
+			if b := r.Bytes(); r.Bad || json.Unmarshal(b, &rec) != nil || len(rec.Rooms) == 0 {
 				return list, &PartialError{Missing: []string{p.from}, Err: cluster.ErrEntry}
 			}
 			list = append(list, &RemoteSocket{ns: n, node: p.from, rec: rec})

@@ -3,10 +3,12 @@ package socketio
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 	"github.com/throng-server/throng/protocol/sio"
 )
 
@@ -176,7 +178,7 @@ func (i *inquiry) run() {
 			continue
 		}
 		for range gone { // records of those that left without an answer
-			i.reply.add(func(dst []byte) []byte { return appendBytes(dst, "") })
+			i.reply.add(func(dst []byte) []byte { return fields.Append(dst, "") })
 		}
 		i.reply.flush(cluster.Last)
 		i.end() // busy stays set: nothing more is sent
@@ -203,37 +205,24 @@ func (i *inquiry) end() {
 // append appends the answer as a record: the socket, its arguments, its
 // attachments.
 func (a *Answer) append(dst []byte) []byte {
-	dst = appendBytes(dst, a.From)
+	dst = fields.Append(dst, a.From)
 	return a.Ack.append(dst)
 }
 
 func (a *Ack) append(dst []byte) []byte {
-	dst = appendBytes(dst, a.args)
-	dst = binary.AppendUvarint(dst, uint64(len(a.atts)))
-	for _, att := range a.atts {
-		dst = appendBytes(dst, att)
-	}
-	return dst
+	return fields.AppendList(fields.Append(dst, a.args), a.atts)
 }
 
 // packet reads what Ack.append has written: text and attachments.
 func (r *records) packet() (text []byte, atts [][]byte) {
-	text = r.bytes()
-	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-	}
-	for k := uint64(0); k < n && !r.bad; k++ {
-		atts = append(atts, r.bytes())
-	}
-	return text, atts
+	return r.Bytes(), fields.List[[]byte](&r.Reader, math.MaxInt)
 }
 
 // ack reads an acknowledgement.
 func (r *records) ack() (a Ack) {
 	a.args, a.atts = r.packet()
-	if r.bad || !validArgs(a.args) {
-		r.bad = true
+	if r.Bad || !validArgs(a.args) {
+		r.Fail()
 		return Ack{}
 	}
 	return a
@@ -250,21 +239,21 @@ func validArgs(b []byte) bool {
 // without one.
 func answers(parts []part) (list []Answer, gone int, err error) {
 	for _, p := range parts {
-		r := records{b: p.records}
+		r := recordsOf(p.records)
 		for range p.n {
-			from := string(r.bytes())
-			if r.bad {
+			from := string(r.Bytes())
+			if r.Bad {
 				break
 			}
 			if from == "" {
 				gone++
 				continue
 			}
-			if ack := r.ack(); !r.bad {
+			if ack := r.ack(); !r.Bad {
 				list = append(list, Answer{From: from, Ack: ack})
 			}
 		}
-		if r.bad {
+		if r.Bad {
 			err = &PartialError{Missing: []string{p.from}, Err: cluster.ErrEntry}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 	"github.com/throng-server/throng/netpoll"
 )
 
@@ -156,10 +157,10 @@ func (n *Namespace) Rooms(ctx context.Context) (map[string]int, error) {
 		return nil, err
 	}
 	for _, p := range parts {
-		r := records{b: p.records}
+		r := recordsOf(p.records)
 		for range p.n {
-			name, members := string(r.bytes()), r.number()
-			if !r.bad && members < 1<<40 {
+			name, members := string(r.Bytes()), r.Number()
+			if !r.Bad && members < 1<<40 {
 				sum[name] += int(members)
 			}
 		}
@@ -182,7 +183,7 @@ func (r *reply) rooms(n *Namespace) {
 			break
 		}
 		r.add(func(dst []byte) []byte {
-			return binary.AppendUvarint(appendBytes(dst, name), uint64(members))
+			return binary.AppendUvarint(fields.Append(dst, name), uint64(members))
 		})
 	}
 	r.flush(cluster.Last)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // PartialError comes with what a question to the cluster has brought when some
@@ -234,32 +235,6 @@ func (q *question) end(err error) {
 }
 
 // records reads the records of an answer: names, numbers, bytes.
-type records struct {
-	b   []byte
-	bad bool
-}
+type records struct{ fields.Reader }
 
-func (r *records) number() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.b, r.bad = nil, true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *records) bytes() []byte {
-	n := r.number()
-	if n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-		return nil
-	}
-	b := r.b[:n:n]
-	r.b = r.b[n:]
-	return b
-}
-
-func appendBytes[T string | []byte](dst []byte, b T) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-}
+func recordsOf(b []byte) *records { return &records{fields.Reader{Rest: b}} }

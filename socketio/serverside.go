@@ -163,10 +163,10 @@ func (n *Namespace) serverOp(event string, args []any) (*cluster.Op, error) {
 // serverEvent queues an event of another server for the handlers. It is called
 // by the transport.
 func (m *mesh) serverEvent(from cluster.Node, op *cluster.Op) error {
-	r := records{b: op.Body}
+	r := recordsOf(op.Body)
 	text, atts := r.packet()
 	pk, err := sio.Parse(text, len(atts))
-	if err == nil && (r.bad || len(r.b) > 0 || len(pk.Data) == 0 || pk.Attachments != len(atts) ||
+	if err == nil && (r.Bad || len(r.Rest) > 0 || len(pk.Data) == 0 || pk.Attachments != len(atts) ||
 		pk.Type != sio.Event && pk.Type != sio.BinaryEvent) {
 		err = cluster.ErrEntry
 	}

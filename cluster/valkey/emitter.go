@@ -9,6 +9,7 @@ import (
 	vk "github.com/valkey-io/valkey-go"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // emitKeep is how many entries of emitters are kept, about.
@@ -55,7 +56,7 @@ func (e *Emitter) Publish(op []byte) error {
 	res := e.client.DoMulti(ctx,
 		b.Xadd().Key(stream).Maxlen().Almost().Threshold(strconv.Itoa(emitKeep)).Id("*").
 			FieldValue().FieldValue(fieldMessages,
-			vk.BinaryString(appendMessage(make([]byte, 0, len(op)+5), op))).Build(),
+			vk.BinaryString(fields.Append(make([]byte, 0, len(op)+5), op))).Build(),
 		b.Pexpire().Key(stream).Milliseconds(e.opt.StreamAge.Milliseconds()).Build())
 	if err := res[0].Error(); err != nil {
 		return fmt.Errorf("valkey: %s did not take the entry: %w", e.opt.where(), err)

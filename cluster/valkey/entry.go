@@ -1,13 +1,14 @@
 package valkey
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // Fields of entries.
@@ -55,31 +56,22 @@ func parseID(s string) (streamID, error) {
 
 func messageID(seq uint64) streamID { return streamID{epoch, seq} }
 
-func appendMessage(dst, m []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(m))), m...)
-}
-
 var errBatch = errors.New("not a batch of messages")
 
 // messages splits a batch. The messages share its bytes.
 func messages(batch []byte) ([][]byte, error) {
 	n := 0
-	for rest := batch; len(rest) > 0; n++ {
-		l, k := binary.Uvarint(rest)
-		if k <= 0 || l > uint64(len(rest)-k) {
+	for r := (fields.Reader{Rest: batch}); len(r.Rest) > 0; n++ {
+		if r.Bytes(); r.Bad {
 			return nil, errBatch
 		}
-		rest = rest[k+int(l):]
 	}
 	if n == 0 {
 		return nil, errBatch
 	}
 	out := make([][]byte, 0, n)
-	for rest := batch; len(rest) > 0; {
-		l, k := binary.Uvarint(rest)
-		end := k + int(l)
-		out = append(out, rest[k:end:end])
-		rest = rest[end:]
+	for r := (fields.Reader{Rest: batch}); len(r.Rest) > 0; {
+		out = append(out, r.Bytes())
 	}
 	return out, nil
 }

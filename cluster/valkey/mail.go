@@ -9,6 +9,7 @@ import (
 	vk "github.com/valkey-io/valkey-go"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // Bounds of what is sent to single nodes.
@@ -125,7 +126,7 @@ func (m *mail) send(letters []letter) {
 				}
 				continue
 			}
-			payload = appendMessage(payload, l.data)
+			payload = fields.Append(payload, l.data)
 			n++
 			bytes += len(l.data)
 		}

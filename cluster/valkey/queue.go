@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // Bounds of one batch. Batches grow by themselves: what is published while one
@@ -153,7 +154,7 @@ func (q *queue) take() (batch, bool) {
 	for range n {
 		it := q.pop()
 		b.bytes += int64(len(it.data))
-		b.payload = appendMessage(b.payload, it.data)
+		b.payload = fields.Append(b.payload, it.data)
 	}
 	q.sending = b
 	return b, true

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 )
 
 // Whatever is added, dropped and taken: the batches carry the kept entries in
@@ -135,7 +136,7 @@ func TestMessagesRefusesWhatIsNone(t *testing.T) {
 		list := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 300), 1, 20).Draw(t, "list")
 		var b []byte
 		for _, m := range list {
-			b = appendMessage(b, m)
+			b = fields.Append(b, m)
 		}
 		got, err := messages(b)
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/cluster/fields"
 	"github.com/throng-server/throng/internal/brokertest"
 )
 
@@ -169,7 +170,7 @@ func TestEmitterReachesEveryNode(t *testing.T) {
 func raw(nums ...uint64) string {
 	var b []byte
 	for _, n := range nums {
-		b = appendMessage(b, entry(n))
+		b = fields.Append(b, entry(n))
 	}
 	return string(b)
 }
