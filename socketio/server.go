@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -95,42 +94,7 @@ func NewServer(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.limit(&o)
-	s.mux.HandleFunc(o.Path, s.serveMounted)
-	s.mux.HandleFunc(strings.TrimSuffix(o.Path, "/"), s.serveMounted)
 	return s, nil
-}
-
-// clientFile tells which names below the path are the browser client's.
-func (s *Server) clientFile(name []byte) bool {
-	if s.opt.ClientFiles == nil {
-		return false
-	}
-	switch string(name) {
-	case "socket.io.js", "socket.io.min.js", "socket.io.msgpack.min.js", "socket.io.esm.min.js",
-		"socket.io.js.map", "socket.io.min.js.map", "socket.io.msgpack.min.js.map",
-		"socket.io.esm.min.js.map":
-		return true
-	}
-	return false
-}
-
-// serveMounted answers requests below the path that net/http has: client
-// files, and whatever comes on a connection it kept.
-func (s *Server) serveMounted(w http.ResponseWriter, r *http.Request) {
-	if name, ok := strings.CutPrefix(r.URL.Path, s.opt.Path); ok && s.clientFile([]byte(name)) {
-		s.eng.CORS(w.Header(), r)
-		s.opt.ClientFiles.ServeHTTP(w, r)
-		return
-	}
-	s.eng.ServeHTTP(w, r)
-}
-
-// Handle serves other HTTP requests on the same port; see http.ServeMux.
-func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
-
-// HandleFunc serves other HTTP requests on the same port; see http.ServeMux.
-func (s *Server) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
-	s.mux.HandleFunc(pattern, f)
 }
 
 // Start joins the cluster, if there is one, listens, and returns when clients
@@ -211,7 +175,7 @@ func (s *Server) bind() error {
 		Addr: o.Addr, Loops: o.Loops, ReusePort: o.ReusePort, MaxConns: o.MaxConnections,
 		MaxMessage: o.MaxPayload, MaxPendingBytes: o.MaxPendingBytes,
 		MaxPendingFrames: o.MaxPendingFrames, MaxWorkers: o.MaxWorkers,
-		HTTP: s.mux, Logger: o.Logger,
+		HTTP: http.HandlerFunc(s.serveHTTP), Logger: o.Logger,
 	}, s.eng)
 	if err == nil {
 		s.net = n

@@ -133,6 +133,7 @@ func loadFrom(s config.Sources) (*config.Loaded, error) {
 		check func() error
 	}{
 		{"client", func() error { _, err := clientjs.Open(l.Client); return err }},
+		{"path", func() error { return checkPath(l.Path) }},
 		{"app.url", func() error { _, _, err := endpoints(l.App.URL); return err }},
 		{"app.secret", func() error { return checkSecret(l.App.Secret) }},
 		{"upstream", func() error { return checkBeside(l.Upstream, "") }},
@@ -150,4 +151,14 @@ func loadFrom(s config.Sources) (*config.Loaded, error) {
 		}
 	}
 	return l, nil
+}
+
+// checkPath refuses paths below which the public port has pages of its own.
+func checkPath(path string) error {
+	for _, own := range []string{"/healthz", "/readyz"} {
+		if strings.TrimSuffix(path, "/") == own {
+			return fmt.Errorf("%s is where the server tells how it is", own)
+		}
+	}
+	return nil
 }

@@ -59,6 +59,7 @@ func TestBadSettings(t *testing.T) {
 		{"loops = 1\nlisen = \"x\"", name + `:2:1: unknown key "lisen": did you mean "listen"?`},
 		{"loops = \"1\"", name + ":1:9: loops: want a whole number"},
 		{"loops = 256", name + ":1:9: loops: 256 is not between"},
+		{"path = \"/readyz\"", name + ":1:1: path: "},
 		{"client = \"nowhere\"", name + ":1:1: client: "},
 		{"[queues]\nflask = \"http://x\"", name + ":2:1: queues.flask: "},
 		{"[cors]\nallowed_origins = [\"x\"]", name + ":2:1: cors.allowed_origins: "},
