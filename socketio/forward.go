@@ -29,10 +29,12 @@ const (
 )
 
 // forwarder sends requests to the node that their session id names, so that a
-// balancer may spread the requests of one client over all nodes. A node that
-// cannot be reached gives 502, and the client begins a new session.
+// balancer may spread the requests of one client over all nodes, or the kernel
+// over the processes of a port. If it cannot be reached the session is unknown,
+// and the client begins a new one.
 type forwarder struct {
-	nodes cluster.Transport
+	nodes cluster.Transport // nil: none but siblings
+	kin   *siblings         // nil: none
 	proxy httputil.ReverseProxy
 	sent  atomic.Uint64
 	fails atomic.Uint64
@@ -45,6 +47,13 @@ type forwarder struct {
 type tunnel struct{ cut context.CancelFunc }
 
 type forwardTo struct{}
+
+// target is where a request goes.
+type target struct {
+	id, addr, secret string
+	tag              uint16
+	kin              bool
+}
 
 // buffers are what answers are copied through.
 type buffers struct{ pool sync.Pool }
@@ -61,15 +70,15 @@ func (b *buffers) Get() []byte {
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
 func newForwarder(s *Server) *forwarder {
-	if s.opt.Cluster == nil {
+	if s.opt.Cluster == nil && s.kin == nil {
 		return nil
 	}
-	f := &forwarder{nodes: s.opt.Cluster, tunnels: make(map[*tunnel]struct{})}
+	f := &forwarder{nodes: s.opt.Cluster, kin: s.kin, tunnels: make(map[*tunnel]struct{})}
 	f.proxy = httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			node := r.In.Context().Value(forwardTo{}).(*cluster.Node)
+			to := r.In.Context().Value(forwardTo{}).(*target)
 			out := r.Out
-			out.URL.Scheme, out.URL.Host = "http", node.Addr
+			out.URL.Scheme, out.URL.Host = "http", to.addr
 			out.URL.RawQuery = r.In.URL.RawQuery
 			out.Host = r.In.Host // the other node checks the origin against it
 			for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host",
@@ -78,14 +87,18 @@ func newForwarder(s *Server) *forwarder {
 					out.Header[name] = v
 				}
 			}
+			if to.kin { // it answers as this process would
+				out.Header.Set(remoteHeader, r.In.RemoteAddr)
+				return
+			}
 			if ip, _, err := net.SplitHostPort(r.In.RemoteAddr); err == nil {
 				out.Header.Add("X-Forwarded-For", ip)
 			}
-			out.Header.Set(engine.HopHeader, hop(node.Secret, []byte(out.Method),
+			out.Header.Set(engine.HopHeader, hop(to.secret, []byte(out.Method),
 				[]byte(out.URL.RequestURI())))
 		},
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: forwardDial}).DialContext,
+			DialContext:         s.kin.dial,
 			MaxIdleConnsPerHost: forwardKept,
 			IdleConnTimeout:     forwardIdle,
 			DisableCompression:  true, // as the client and the other node agree
@@ -99,27 +112,41 @@ func newForwarder(s *Server) *forwarder {
 				panic(http.ErrAbortHandler) // the client has gone
 			}
 			f.fails.Add(1)
-			node := r.Context().Value(forwardTo{}).(*cluster.Node)
-			s.warn(noteForward, "a request could not be forwarded to the node of its session",
-				"node", node.ID, "addr", node.Addr, "error", err)
-			w.WriteHeader(http.StatusBadGateway)
+			to := r.Context().Value(forwardTo{}).(*target)
+			if to.kin {
+				f.kin.gone(to.tag) // as it does when it is replaced: no reason to warn
+			} else {
+				s.warn(noteForward, "a request could not be forwarded to the node of its session",
+					"node", to.id, "addr", to.addr, "error", err)
+			}
+			s.eng.Unknown(w, r)
 		},
 	}
 	return f
 }
 
 // elsewhere is what engine has to know; nil for a server that is alone.
-func (f *forwarder) elsewhere() *engine.Elsewhere {
+func (f *forwarder) elsewhere(s *Server) *engine.Elsewhere {
 	if f == nil {
 		return nil
 	}
 	return &engine.Elsewhere{
 		Lives: func(tag uint16) bool {
-			n, ok := f.nodes.NodeByTag(tag)
-			return ok && n.Addr != ""
+			_, ok := f.find(tag)
+			return ok
 		},
-		Forward: f.forward,
+		Forward: func(tag uint16, w http.ResponseWriter, r *http.Request) {
+			to, ok := f.find(tag)
+			if !ok { // it has left meanwhile
+				s.eng.Unknown(w, r)
+				return
+			}
+			f.forward(&to, w, r)
+		},
 		Genuine: func(got, method, target []byte) bool {
+			if f.nodes == nil {
+				return false
+			}
 			self := f.nodes.Self()
 			return self.Secret != "" &&
 				hmac.Equal(got, []byte(hop(self.Secret, method, target)))
@@ -127,14 +154,21 @@ func (f *forwarder) elsewhere() *engine.Elsewhere {
 	}
 }
 
-func (f *forwarder) forward(tag uint16, w http.ResponseWriter, r *http.Request) {
-	node, ok := f.nodes.NodeByTag(tag)
-	if !ok {
-		w.WriteHeader(http.StatusBadGateway) // it has left meanwhile
-		return
+// find finds the process that a tag belongs to. It does not block.
+func (f *forwarder) find(tag uint16) (to target, ok bool) {
+	if f.kin.lives(tag) {
+		return target{addr: siblingURL(tag), tag: tag, kin: true}, true
 	}
+	if f.nodes == nil {
+		return to, false
+	}
+	n, ok := f.nodes.NodeByTag(tag)
+	return target{id: n.ID, addr: n.Addr, secret: n.Secret, tag: tag}, ok && n.Addr != ""
+}
+
+func (f *forwarder) forward(to *target, w http.ResponseWriter, r *http.Request) {
 	f.sent.Add(1)
-	ctx := context.WithValue(r.Context(), forwardTo{}, &node)
+	ctx := context.WithValue(r.Context(), forwardTo{}, to)
 	if r.Header.Get("Upgrade") != "" {
 		var t tunnel
 		ctx, t.cut = context.WithCancel(ctx)

@@ -132,8 +132,11 @@ func TestRequestsReachTheNodeOfTheirSession(t *testing.T) {
 	resp, err = http.Get("http://" + servers[1].Addr().String() + "/socket.io/?" +
 		strings.Replace(query, "websocket", "polling", 1))
 	require.NoError(t, err)
+	b, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, 502, resp.StatusCode)
+	require.Equal(t, 400, resp.StatusCode)
+	require.Equal(t, `{"code":1,"message":"Session ID unknown"}`, string(b))
 	require.EqualValues(t, 1, servers[1].Stats().ForwardErrors)
 }
 

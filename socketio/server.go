@@ -30,6 +30,7 @@ type Server struct {
 	refusals   refusalHook
 	tasks      tasks
 	forwarder  *forwarder // nil if alone
+	kin        *siblings  // nil if the port is not shared
 
 	// loops is filled as the loops start.
 	loops   []atomic.Pointer[loop]
@@ -74,6 +75,7 @@ func NewServer(o Options) (*Server, error) {
 	s.recovery = newRecovery(s)
 	s.mesh = newMesh(s)
 	s.root = s.Of("/")
+	s.kin = newSiblings(s)
 	s.forwarder = newForwarder(s)
 	s.eng = engine.New(engine.Options{
 		Path: o.Path, PingInterval: o.PingInterval, PingTimeout: o.PingTimeout,
@@ -84,7 +86,7 @@ func NewServer(o Options) (*Server, error) {
 		UpgradeTimeout: o.UpgradeTimeout, CompressFrom: o.HTTPCompression, Cookie: o.Cookie,
 		AllowEIO3: o.AllowEIO3, InitialHeaders: o.InitialHeaders, Headers: o.Headers,
 		AllowRequest: o.AllowRequest, AllowTimeout: defaultAllowTimeout,
-		HandOver: s.clientFile, NodeTag: o.NodeTag, Elsewhere: s.forwarder.elsewhere(),
+		HandOver: s.clientFile, NodeTag: o.NodeTag, Elsewhere: s.forwarder.elsewhere(s),
 		Logger:    o.Logger,
 		StartLoop: s.startLoop, Open: s.open, Refused: s.refused,
 		Crowded: s.crowded,
@@ -110,14 +112,18 @@ func (s *Server) Start() error {
 		s.leave()
 		return err
 	}
+	s.kin.open(s.opt.Addr) // first: a client's next request may come to another process
 	if err := s.net.Start(); err != nil {
+		s.kin.close()
 		s.end()
 		s.leave()
 		return err
 	}
+	s.kin.open(s.net.Addr().String()) // a port that the kernel has chosen
 	go func() {
 		_ = s.net.Wait() // ListenAndServe returns the error
 		asked := s.state.Load() == srvEnding
+		s.kin.close()
 		s.end()
 		if !asked {
 			s.leave()

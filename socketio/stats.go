@@ -76,7 +76,8 @@ type Stats struct {
 	MailboxBytes             int64
 	Recovery                 RecoveryStats
 	// ForwardedOut requests were sent to the nodes of their sessions, of which
-	// ForwardErrors had no answer; ForwardedIn came from other nodes.
+	// ForwardErrors had no answer; ForwardedIn came from other nodes, or from
+	// processes that share the port.
 	ForwardedOut, ForwardedIn, ForwardErrors uint64
 	// Cluster is zero on a server that is in none.
 	Cluster cluster.Status
@@ -104,7 +105,7 @@ func (s *Server) Stats() Stats {
 		st.Sockets[n.name] = n.Len()
 	}
 	st.Recovery = s.recovery.stats()
-	st.ForwardedIn = s.eng.Forwarded()
+	st.ForwardedIn = s.eng.Forwarded() + s.kin.count()
 	if f := s.forwarder; f != nil {
 		st.ForwardedOut, st.ForwardErrors = f.sent.Load(), f.fails.Load()
 	}

@@ -65,3 +65,12 @@ func (s *Server) hopped(r *netpoll.Request) bool {
 // Forwarded returns how many requests other nodes have forwarded to this one.
 // Any goroutine.
 func (s *Server) Forwarded() uint64 { return s.hops.Load() }
+
+// Unknown answers a request whose session was elsewhere and is not there any
+// more, as if it named no session: official clients then open a new one.
+// Any goroutine.
+func (s *Server) Unknown(w http.ResponseWriter, r *http.Request) {
+	s.refused[sidUnknown].Add(1)
+	s.CORS(w.Header(), r)
+	write(w, replyTo(sidUnknown, r.Header.Get("Upgrade") != ""))
+}

@@ -356,6 +356,17 @@ func (s *Session) retire(reason string) {
 	s.letGoWS()
 	d := s.side
 	switch {
+	case reason == ReasonShutdown && d.get != nil:
+		// No time for another poll: the last words and the close together. The
+		// client's next connection may lead to another process.
+		x := d.get
+		d.get, d.noop = nil, 0
+		s.SetReady(false)
+		bye := netpoll.NewMsg(ws.OpText, []byte{byte(eio.Close)})
+		body, _ := s.appendPayload(nil, append(s.TakePending(nil), bye), x.jsonp != "")
+		reply := s.pollReply(x, body, "")
+		reply.Close = true
+		x.answer(reply)
 	case d.get != nil && s.idle():
 		s.tell(eio.Close)
 	case reason != ReasonShutdown:
@@ -365,13 +376,6 @@ func (s *Session) retire(reason string) {
 			s.Drain()
 		}
 		return
-	case d.get != nil:
-		// No time for another poll: the last words and the close together.
-		x := d.get
-		d.get = nil
-		bye := netpoll.NewMsg(ws.OpText, []byte{byte(eio.Close)})
-		body, _ := s.appendPayload(nil, append(s.TakePending(nil), bye), x.jsonp != "")
-		x.answer(s.pollReply(x, body, ""))
 	}
 	s.letGo()
 	s.Abort(nil)
