@@ -2,7 +2,9 @@ package blackbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strings"
@@ -50,25 +52,53 @@ type buffered struct {
 
 func (b *buffered) Read(p []byte) (int, error) { return b.read(p) }
 
+// guest is a client that has joined.
+type guest interface {
+	// hear returns the next packets; an error is the end.
+	hear() ([]string, error)
+	io.Closer
+}
+
+// byWebSocket makes a guest of a WebSocket.
+func byWebSocket(addr string) (guest, error) {
+	c, err := join(addr)
+	if err != nil {
+		return nil, err
+	}
+	return socket{c}, nil
+}
+
+type socket struct{ net.Conn }
+
+func (s socket) hear() ([]string, error) {
+	got, err := wsutil.ReadServerText(s.Conn)
+	if string(got) == "2" {
+		_ = wsutil.WriteClientText(s.Conn, []byte("3"))
+	}
+	return []string{string(got)}, err
+}
+
 // crowd is clients that stay, come back when they are sent away, and note the
 // numbers of the events they hear.
 type crowd struct {
 	addr string
 	wait time.Duration // before coming back: up to this, by chance
+	come func(addr string) (guest, error)
 	wg   sync.WaitGroup
 	stop atomic.Bool
 
 	here, joins, refused atomic.Int64
+	unknown              atomic.Int64 // sent away by "Session ID unknown"
 	failure              atomic.Pointer[error]
 
 	mu    sync.Mutex
-	conns map[net.Conn]bool
+	conns map[guest]bool
 	heard []map[int]int
 	away  []time.Duration
 }
 
-func gather(addr string, n int, wait time.Duration) *crowd {
-	c := &crowd{addr: addr, wait: wait, conns: map[net.Conn]bool{}, heard: make([]map[int]int, n)}
+func gather(addr string, n int, wait time.Duration, come func(addr string) (guest, error)) *crowd {
+	c := &crowd{addr: addr, wait: wait, come: come, conns: map[guest]bool{}, heard: make([]map[int]int, n)}
 	for i := range n {
 		c.heard[i] = map[int]int{}
 		c.wg.Go(func() { c.live(i) })
@@ -76,14 +106,21 @@ func gather(addr string, n int, wait time.Duration) *crowd {
 	return c
 }
 
+// fail notes what should not have been.
+func (c *crowd) fail(err error) {
+	if !c.stop.Load() {
+		c.refused.Add(1)
+		c.failure.CompareAndSwap(nil, &err)
+	}
+}
+
 // live is one client's life.
 func (c *crowd) live(i int) {
 	var lost time.Time
 	for !c.stop.Load() {
-		conn, err := join(c.addr)
+		conn, err := c.come(c.addr)
 		if err != nil {
-			c.refused.Add(1)
-			c.failure.CompareAndSwap(nil, &err)
+			c.fail(err)
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -108,19 +145,25 @@ func (c *crowd) live(i int) {
 	}
 }
 
-func (c *crowd) listen(i int, conn net.Conn) {
+func (c *crowd) listen(i int, conn guest) {
 	for {
-		got, err := wsutil.ReadServerText(conn)
+		packets, err := conn.hear()
+		switch broken := (*brokenPoll)(nil); {
+		case errors.Is(err, errUnknownSession):
+			c.unknown.Add(1)
+		case errors.As(err, &broken):
+			c.fail(err)
+		}
 		if err != nil {
 			return
 		}
-		var n int
-		if string(got) == "2" {
-			_ = wsutil.WriteClientText(conn, []byte("3"))
-		} else if _, err := fmt.Sscanf(string(got), `42["n",%d`, &n); err == nil {
-			c.mu.Lock()
-			c.heard[i][n]++
-			c.mu.Unlock()
+		for _, packet := range packets {
+			var n int
+			if _, err := fmt.Sscanf(packet, `42["n",%d`, &n); err == nil {
+				c.mu.Lock()
+				c.heard[i][n]++
+				c.mu.Unlock()
+			}
 		}
 	}
 }

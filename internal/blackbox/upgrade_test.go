@@ -3,6 +3,7 @@ package blackbox
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,10 +17,14 @@ import (
 
 // A second process takes the port over under load, twice: no connection is
 // refused or reset, every client is back within the drain time and its own
-// delay, and what it misses is what was emitted while it was away.
+// delay, and what it misses is what was emitted while it was away. Those that
+// poll keep their sessions until it is their turn, wherever their requests come
+// to.
 func TestUpgradeUnderLoad(t *testing.T) {
 	const (
 		clients  = 150
+		pollers  = 15 // of each kind
+		all      = clients + 2*pollers
 		drain    = 2 * time.Second
 		delay    = 200 * time.Millisecond // official clients: about a second
 		emitting = 5 * time.Millisecond
@@ -32,28 +37,43 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	old := start(t, nil, args("127.0.0.1:0", "a")...)
 	addr := old.listening()
 
-	residents := gather(addr, clients, delay)
-	t.Cleanup(residents.leave)
-	require.Eventually(t, func() bool { return residents.here.Load() == clients },
-		20*time.Second, 5*time.Millisecond)
+	crowds := []*crowd{
+		gather(addr, clients, delay, byWebSocket),
+		gather(addr, pollers, delay, byPolling(true)),
+		gather(addr, pollers, delay, byPolling(false)),
+	}
+	sum := func(of func(c *crowd) *atomic.Int64) (n int64) {
+		for _, c := range crowds {
+			n += of(c).Load()
+		}
+		return n
+	}
+	leave := func() {
+		for _, c := range crowds {
+			c.leave()
+		}
+	}
+	t.Cleanup(leave)
+	here := func() bool { return sum(func(c *crowd) *atomic.Int64 { return &c.here }) == all }
+	joins := func() int64 { return sum(func(c *crowd) *atomic.Int64 { return &c.joins }) }
+	require.Eventually(t, here, 20*time.Second, 5*time.Millisecond)
 	visitors := pass(addr, 2)
 	t.Cleanup(func() { _ = visitors.end() })
 	numbers := count(t, broker.URL(), emitting)
 
 	for _, id := range []string{"b", "c"} {
-		before, lost := residents.joins.Load(), visitors.lost.Load()
+		before, lost := joins(), visitors.lost.Load()
 		fresh := start(t, nil, args(addr, id)...)
 		fresh.listening()
 		begun := time.Now()
 		old.signal(syscall.SIGTERM)
 		require.Equal(t, 0, old.code(), "%s", old)
 		took := time.Since(begun)
-		require.Eventually(t, func() bool { return residents.here.Load() == clients },
-			10*time.Second, time.Millisecond)
+		require.Eventually(t, here, 10*time.Second, time.Millisecond)
 		back := time.Since(begun)
 		t.Logf("to %s: old ended after %v, all back after %v, %d reconnected", id,
-			took.Round(time.Millisecond), back.Round(time.Millisecond), residents.joins.Load()-before)
-		require.Equal(t, int64(clients), residents.joins.Load()-before, "each moves once")
+			took.Round(time.Millisecond), back.Round(time.Millisecond), joins()-before)
+		require.EqualValues(t, all, joins()-before, "each moves once")
 		require.Less(t, back, drain+delay+time.Second)
 		require.Equal(t, lost, visitors.lost.Load())
 		old = fresh
@@ -63,11 +83,21 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	last := numbers()
 	time.Sleep(300 * time.Millisecond) // what is under way
 	err := visitors.end()
-	residents.leave()
+	leave()
 	require.Zero(t, visitors.lost.Load(), "%v", err)
-	require.Zero(t, residents.refused.Load())
-	missed, twice, most := 0, 0, 0
-	for _, heard := range residents.heard {
+	t.Logf("%d visitors, none turned away; %d events, 2 upgrades", visitors.well.Load(), last)
+	for i, c := range crowds {
+		c.judge(t, []string{"WebSocket", "polls, kept connections", "polls, new connections"}[i], last, emitting)
+	}
+}
+
+// judge looks at what the clients of a crowd have missed, and why.
+func (c *crowd) judge(t *testing.T, what string, last int, emitting time.Duration) {
+	if err := c.failure.Load(); err != nil {
+		require.NoError(t, *err, "%s: %d refused, reset or refused in other ways", what, c.refused.Load())
+	}
+	missed, twice, most, clients := 0, 0, 0, len(c.heard)
+	for _, heard := range c.heard {
 		gone := 0
 		for n := range last {
 			switch heard[n] {
@@ -80,15 +110,15 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		}
 		missed, most = missed+gone, max(most, gone)
 	}
-	slices.Sort(residents.away)
-	t.Logf("%d visitors, none turned away; %d events, each resident missed %.1f in 2 upgrades (at most %d), "+
-		"away %v on average; %d came twice", visitors.well.Load(), last, float64(missed)/clients, most,
-		mean(residents.away), twice)
+	slices.Sort(c.away)
+	t.Logf("%s: each missed %.1f (at most %d), away %v on average; %d came twice; %d of %d ends by a "+
+		"request that came behind", what, float64(missed)/float64(clients), most, mean(c.away), twice,
+		c.unknown.Load(), len(c.away))
 	// What is under way during a move may reach a client on both servers, or on
 	// neither.
 	require.Less(t, twice, clients)
 	var away time.Duration
-	for _, d := range residents.away {
+	for _, d := range c.away {
 		away += d
 	}
 	require.LessOrEqual(t, missed, int(away/emitting)+2*clients*20)

@@ -369,7 +369,7 @@ func (s *Session) retire(reason string) {
 		x.answer(reply)
 	case d.get != nil && s.idle():
 		s.tell(eio.Close)
-	case reason != ReasonShutdown:
+	default: // a server that drains is still there for the next poll
 		s.state = stClosing
 		s.SetDeadline(closeWait)
 		if d.get != nil {
