@@ -54,6 +54,7 @@ var rules = []rule{
 	// ws: its client side, to try what browsers do.
 	{"internal/doctor", []string{ws, xsys}},
 	{"internal/systemd", []string{xsys}},
+	{"internal/lastport", []string{xsys}},
 	{"internal/blackbox", []string{"cluster", "internal/brokertest", ws, testify}},
 	{"internal/fed", []string{"netpoll"}},
 	// Only tests import it.

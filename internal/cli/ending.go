@@ -26,6 +26,8 @@ const (
 type ending struct {
 	drain time.Duration
 	begun atomic.Bool
+	// leave hands over what is not the public port; nil: there is nothing.
+	leave func()
 	// manager is set before the server is told to be listening.
 	manager systemd.Manager
 }
@@ -42,6 +44,9 @@ func (e *ending) within() time.Duration {
 // after the other. Somebody at a terminal does not wait for that.
 func (e *ending) run(srv *socketio.Server, by os.Signal, log *slog.Logger) error {
 	e.begun.Store(true)
+	if e.leave != nil {
+		e.leave()
+	}
 	if e.drain > 0 && by == syscall.SIGTERM {
 		ctx, cancel := context.WithTimeout(context.Background(), e.drain+drainRest)
 		if err := srv.Drain(ctx, e.drain); err != nil {

@@ -8,13 +8,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/throng-server/throng/internal/clientjs"
 	"github.com/throng-server/throng/internal/config"
 	"github.com/throng-server/throng/internal/health"
+	"github.com/throng-server/throng/internal/lastport"
 	"github.com/throng-server/throng/internal/metrics"
 )
 
@@ -27,13 +30,20 @@ const (
 )
 
 // listenInternal opens the internal port; nil if there is none. An address that
-// nobody has asked for may be taken, by another instance for example.
+// nobody has asked for may be taken, by another instance for example. Servers
+// that share their public port share it, too.
 func (s *service) listenInternal() (net.Listener, error) {
 	l := s.settings.now.Load()
 	if l.Internal.Listen == "off" {
 		return nil, nil
 	}
-	ln, err := net.Listen("tcp", l.Internal.Listen)
+	var ln net.Listener
+	var err error
+	if l.ReusePort {
+		ln, err = s.shareInternal(l.Internal.Listen)
+	} else {
+		ln, err = net.Listen("tcp", l.Internal.Listen)
+	}
 	if err == nil {
 		return ln, nil
 	}
@@ -46,16 +56,44 @@ func (s *service) listenInternal() (net.Listener, error) {
 	return nil, &codeError{exitRuntime, err}
 }
 
+// shareInternal takes the internal port over from a server that this one
+// replaces, as it takes the public one over.
+func (s *service) shareInternal(addr string) (net.Listener, error) {
+	ln, err := lastport.Listen(addr)
+	if ln == nil {
+		return nil, err
+	}
+	if err != nil {
+		s.log.Warn("other processes may answer on the internal port, too", "error", err)
+	}
+	return ln, nil
+}
+
+// leaveInternal leaves the internal port to the other servers that listen on
+// it, if there are any: clients ask again on a new connection.
+func (s *service) leaveInternal(h *http.Server, ln net.Listener) {
+	l, ok := ln.(*net.TCPListener)
+	if !ok || !s.settings.now.Load().ReusePort {
+		return
+	}
+	if n, err := lastport.Others(l); err != nil || n == 0 {
+		return
+	}
+	h.SetKeepAlivesEnabled(false)
+	_ = ln.Close() // as the end of the server does
+}
+
 // serveInternal serves the internal port until stop is called.
 func (s *service) serveInternal(ln net.Listener) (stop func()) {
-	h := &http.Server{Handler: s.internalMux(), ReadHeaderTimeout: internalHeadTime,
+	h := &http.Server{Handler: signed(s.internalMux()), ReadHeaderTimeout: internalHeadTime,
 		IdleTimeout: internalIdleTime, MaxHeaderBytes: internalHeadSize,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	go func() {
-		if err := h.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.Serve(ln); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.log.Error("the internal port has ended", "error", err)
 		}
 	}()
+	s.front.end.leave = func() { s.leaveInternal(h, ln) }
 	s.log.Info("internal port", "address", ln.Addr().String())
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -63,6 +101,15 @@ func (s *service) serveInternal(ln net.Listener) (stop func()) {
 		_ = h.Shutdown(ctx) // then Close cuts
 		_ = h.Close()
 	}
+}
+
+// signed names the process in every answer: several may share the port.
+func signed(h http.Handler) http.Handler {
+	pid := strconv.Itoa(os.Getpid())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Throng-Process", pid)
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *service) internalMux() *http.ServeMux {
