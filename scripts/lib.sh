@@ -24,6 +24,9 @@ debian_packages=(
 	openssl       # certificates for TLS in front of instances
 	python3-venv  # the Python clients and queue writers, pinned
 	valkey-server # the broker; in Debian 12 from the backports suite
+	git           # which files are sources, and the version
+	curl          # the commands of the README
+	groff-base    # whether the manual page is one
 )
 
 say() { printf '%s\n' "$@"; }
@@ -74,7 +77,8 @@ has_package() {
 	gcc) have gcc ;;
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
 	chromium) chromium_path >/dev/null ;;
-	valkey-server | openssl) have "$1" ;;
+	valkey-server | openssl | git | curl) have "$1" ;;
+	groff-base) have groff ;;
 	nginx) nginx_path >/dev/null ;;
 	haproxy) haproxy_path >/dev/null ;;
 	python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;

@@ -35,16 +35,17 @@ skip() {
 	warn "== $1: NOT RUN: $2"
 }
 
-race_tests() { go test -race -timeout 4m ./...; }
+# With a browser for the README's page, if there is one.
+go_tests() { CHROMIUM=$(chromium_path || true) go test "$@" -timeout 4m ./...; }
 
 # First, because Go tests compare the codecs with the JavaScript ones in there.
 stage "npm packages" npm_ci e2e
 stage "go vet" go vet ./...
 if have gcc && [ -e /usr/include/stdlib.h ]; then
-	stage "go test -race" race_tests
+	stage "go test -race" go_tests -race
 else
 	skip "go test -race" "no C compiler"
-	stage "go test" go test -timeout 4m ./...
+	stage "go test" go_tests
 fi
 stage "allocation tests" norace_tests
 stage "official clients" scripts/e2e.sh client

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,15 +100,50 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Who has just come copies the README's commands and has a service, a push
-// that a client sees, a reload and a graceful end. Only ports and the home
-// directory are others.
-func TestREADME(t *testing.T) {
-	for _, tool := range []string{"bash", "make", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("no " + tool)
-		}
+// shown is what a page shows.
+type shown struct {
+	text string
+	err  error
+}
+
+// browse opens a page in a browser that waits for a text, as long as the test
+// runs; nil without a browser to open it in.
+func browse(t *testing.T, url, text string) <-chan shown {
+	t.Helper()
+	if os.Getenv("CHROMIUM") == "" {
+		t.Log("CHROMIUM names no browser: the push is seen by a WebSocket client alone")
+		return nil
 	}
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(root, "e2e/lib/shows.js"), url, text)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it closes its browser
+	done := make(chan shown, 1)
+	go func() {
+		out, err := cmd.CombinedOutput()
+		done <- shown{string(out), err}
+	}()
+	return done
+}
+
+// sockets awaits so many in the namespace /.
+func sockets(t *testing.T, internal string, n int) {
+	t.Helper()
+	want := fmt.Sprintf("throng_sockets{namespace=\"/\"} %d\n", n)
+	require.Eventually(t, func() bool {
+		resp, err := http.Get("http://" + internal + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains(string(b), want)
+	}, time.Minute, 20*time.Millisecond, "%d sockets", n)
+}
+
+// Who has just come copies the README's commands and has a service, a push
+// that a browser shows, a reload and a graceful end. Only ports and the home
+// directory are others. CHROMIUM names the browser, as make test does.
+func TestREADME(t *testing.T) {
+	begun := time.Now()
 	public, internal := free(t), free(t)
 	here := strings.NewReplacer("127.0.0.1:5000", public, "127.0.0.1:5001", internal)
 	home := t.TempDir()
@@ -129,8 +165,19 @@ func TestREADME(t *testing.T) {
 	c, err := join(public)
 	require.NoError(t, err)
 	defer c.Close()
+	clients := 1
+	page := browse(t, "http://"+public, "hello")
+	if page != nil {
+		clients++
+	}
+	sockets(t, internal, clients)
 	said = s.paste(here.Replace(tested(t, "push")))
-	require.Regexp(t, `throng_connections\S* 1`, said)
+	require.Regexp(t, `throng_connections\S* [1-9]`, said)
+	if page != nil {
+		got := <-page
+		require.NoError(t, got.err, got.text)
+		require.Regexp(t, `(?s)^News\s+hello\s*$`, got.text)
+	}
 	got, err := wsutil.ReadServerText(c)
 	require.NoError(t, err)
 	require.Equal(t, `42["news","hello"]`, string(got))
@@ -141,4 +188,5 @@ func TestREADME(t *testing.T) {
 	require.Contains(t, said, "exit code 0")
 	_, err = net.DialTimeout("tcp", public, time.Second)
 	require.Error(t, err)
+	require.Less(t, time.Since(begun), 10*time.Minute)
 }
