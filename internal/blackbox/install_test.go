@@ -119,16 +119,6 @@ func TestSysctlFile(t *testing.T) {
 	require.Greater(t, n, 5)
 }
 
-func TestDockerfile(t *testing.T) {
-	t.Parallel()
-	b, err := os.ReadFile(filepath.Join(root, "packaging/docker/Dockerfile"))
-	require.NoError(t, err)
-	stages := strings.Split(string(b), "\nFROM ")
-	last := stages[len(stages)-1]
-	require.True(t, strings.HasPrefix(last, "scratch\n"))
-	require.Contains(t, last, "\nUSER 65534:65534\n")
-}
-
 // The same source gives the same bytes in any directory, with the version in
 // them.
 func TestReproducibleBuild(t *testing.T) {

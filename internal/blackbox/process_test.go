@@ -72,11 +72,18 @@ func (p *process) String() string {
 // start runs the binary; it ends with the test.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, gone: make(chan struct{}), more: make(chan struct{}, 1)}
-	p.cmd = exec.Command(binary, args...)
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(append(os.Environ(), "THRONG_INTERNAL_LISTEN=off"), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	return launch(t, cmd)
+}
+
+// launch starts a command; it ends with the test.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, gone: make(chan struct{}), more: make(chan struct{}, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = io.Writer(p), io.Writer(p)
-	p.cmd.Env = append(append(os.Environ(), "THRONG_INTERNAL_LISTEN=off"), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	require.NoError(t, p.cmd.Start())
 	go func() {
 		_ = p.cmd.Wait()
@@ -86,7 +93,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.gone
 		if t.Failed() {
-			t.Logf("%v:\n%s", args, p)
+			t.Logf("%v:\n%s", cmd.Args, p)
 		}
 	})
 	return p
