@@ -47,6 +47,7 @@ func TestInstallAndUninstall(t *testing.T) {
 		"/opt/throng/share/bash-completion/completions/throng",
 		"/opt/throng/share/zsh/site-functions/_throng",
 		"/opt/throng/share/fish/vendor_completions.d/throng.fish", "/etc/default/throng",
+		"/etc/throng/throng.toml.sample",
 	} {
 		require.Contains(t, have, f)
 	}

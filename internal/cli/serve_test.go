@@ -165,6 +165,37 @@ func TestWrongKeyAndRate(t *testing.T) {
 	require.NotContains(t, d.log.String(), testKey)
 }
 
+// The address that counts is the client's if a trusted proxy tells it, as far
+// as that has written it, and the connection's if not.
+func TestAddressBehindProxies(t *testing.T) {
+	t.Parallel()
+	const one = "[limits]\nconnections_per_address = 1\n"
+	for _, c := range []struct {
+		settings string
+		want     []int
+	}{
+		{"trusted_proxies = [\"127.0.0.0/8\"]\n" + one, []int{200, 429, 429, 200, 200, 429}},
+		{"trusted_proxies = [\"10.0.0.0/8\"]\n" + one, []int{200, 429, 429, 429, 429, 429}},
+		{one, []int{200, 429, 429, 429, 429, 429}},
+	} {
+		d := daemonize(t, c.settings, nil)
+		var got []int
+		for _, forwarded := range []string{"203.0.113.1", "203.0.113.1", "203.0.113.9, 203.0.113.1",
+			"203.0.113.2", "2001:db8:1::1", "[2001:db8:1::2]:80"} {
+			status, _ := d.poll("X-Forwarded-For", forwarded)
+			got = append(got, status)
+		}
+		require.Equal(t, c.want, got, c.settings)
+		refused := 0
+		for _, status := range got {
+			if status == 429 {
+				refused++
+			}
+		}
+		require.EqualValues(t, refused, d.metric(`throng_dropped_total{reason="connections_per_address"}`))
+	}
+}
+
 // Without its broker a server goes on, and says so.
 func TestBrokerAway(t *testing.T) {
 	t.Parallel()
