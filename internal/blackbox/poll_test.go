@@ -17,7 +17,7 @@ var (
 	// errSentAway is the end of a session as the server says it.
 	errSentAway = errors.New("close packet")
 	// errUnknownSession is a request behind the end.
-	errUnknownSession = errors.New("Session ID unknown")
+	errUnknownSession = errors.New("no such session")
 )
 
 // brokenPoll is an answer no client should get, or none.
