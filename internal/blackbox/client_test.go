@@ -149,6 +149,7 @@ func (c *crowd) listen(i int, conn guest) {
 	for {
 		packets, err := conn.hear()
 		switch broken := (*brokenPoll)(nil); {
+		case c.stop.Load():
 		case errors.Is(err, errUnknownSession):
 			c.unknown.Add(1)
 		case errors.As(err, &broken):
@@ -187,12 +188,12 @@ type passers struct {
 	wg         sync.WaitGroup
 }
 
-func pass(addr string, at int) *passers {
+func pass(addr string, at int, come func(addr string) (guest, error)) *passers {
 	p := &passers{}
 	for range at {
 		p.wg.Go(func() {
 			for !p.stop.Load() {
-				conn, err := join(addr)
+				conn, err := come(addr)
 				if err != nil {
 					p.lost.Add(1)
 					p.failure.CompareAndSwap(nil, &err)

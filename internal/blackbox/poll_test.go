@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type poller struct {
 	client *http.Client
 	ctx    context.Context
 	cancel context.CancelFunc
+	joined atomic.Bool // and not sent away
 }
 
 // byPolling returns what makes a guest that polls: on connections that are
@@ -57,6 +59,7 @@ func byPolling(kept bool) func(addr string) (guest, error) {
 			_ = p.Close()
 			return nil, err
 		}
+		p.joined.Store(true)
 		return p, nil
 	}
 }
@@ -95,10 +98,17 @@ func (p *poller) hear() ([]string, error) {
 			err = errSentAway
 		}
 	}
+	if err != nil {
+		p.joined.Store(false)
+	}
 	return packets, err
 }
 
+// Close says goodbye, as clients do that leave.
 func (p *poller) Close() error {
+	if p.joined.Swap(false) {
+		_, _ = p.do("POST", "1")
+	}
 	p.cancel()
 	p.client.CloseIdleConnections()
 	return nil

@@ -57,12 +57,12 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	here := func() bool { return sum(func(c *crowd) *atomic.Int64 { return &c.here }) == all }
 	joins := func() int64 { return sum(func(c *crowd) *atomic.Int64 { return &c.joins }) }
 	require.Eventually(t, here, 20*time.Second, 5*time.Millisecond)
-	visitors := pass(addr, 2)
-	t.Cleanup(func() { _ = visitors.end() })
+	visitors, strollers := pass(addr, 2, byWebSocket), pass(addr, 1, byPolling(false))
+	t.Cleanup(func() { _, _ = visitors.end(), strollers.end() })
 	numbers := count(t, broker.URL(), emitting)
 
 	for _, id := range []string{"b", "c"} {
-		before, lost := joins(), visitors.lost.Load()
+		before := joins()
 		fresh := start(t, nil, args(addr, id)...)
 		fresh.listening()
 		begun := time.Now()
@@ -75,17 +75,18 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			took.Round(time.Millisecond), back.Round(time.Millisecond), joins()-before)
 		require.EqualValues(t, all, joins()-before, "each moves once")
 		require.Less(t, back, drain+delay+time.Second)
-		require.Equal(t, lost, visitors.lost.Load())
+		require.Zero(t, visitors.lost.Load()+strollers.lost.Load())
 		old = fresh
 		time.Sleep(1200 * time.Millisecond) // it sees that it is alone
 	}
 
 	last := numbers()
 	time.Sleep(300 * time.Millisecond) // what is under way
-	err := visitors.end()
+	require.NoError(t, visitors.end())
+	require.NoError(t, strollers.end())
 	leave()
-	require.Zero(t, visitors.lost.Load(), "%v", err)
-	t.Logf("%d visitors, none turned away; %d events, 2 upgrades", visitors.well.Load(), last)
+	t.Logf("%d visitors by WebSocket, %d by polling, none turned away; %d events, 2 upgrades",
+		visitors.well.Load(), strollers.well.Load(), last)
 	for i, c := range crowds {
 		c.judge(t, []string{"WebSocket", "polls, kept connections", "polls, new connections"}[i], last, emitting)
 	}
