@@ -117,7 +117,7 @@ type Internal struct {
 
 // API is the table api.
 type API struct {
-	Keys    []string      `key:"keys" secret:"list" reload:"live" doc:"Bearer keys, each KEY or NAME:KEY with at least 16 characters of key; the name stands in the log. In a file one a line. Without keys the API refuses everything."`
+	Keys    []string      `key:"keys" secret:"list" reload:"live" doc:"Bearer keys, each KEY or NAME:KEY with at least 16 characters of key, or sha256:HEX for KEY, which is all that is kept of it; the name stands in the log. In a file one a line. Without keys the API refuses everything."`
 	MaxBody int           `key:"max_body" unit:"bytes" default:"1MiB" range:"1,1073741824" reload:"live" doc:"Largest body of a request."`
 	Timeout time.Duration `key:"timeout" default:"30s" range:"0.1,3600" reload:"live" doc:"How long a request may take, waiting for acknowledgements included."`
 	Rate    float64       `key:"requests_per_second" default:"0" range:"0,1000000" reload:"live" doc:"Requests of one key a second, with a burst of as many; 0 is no limit."`

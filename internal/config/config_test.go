@@ -29,7 +29,7 @@ func other(t *testing.T, f *Field) (text, toml string, want any) {
 	case f.Secret == "text":
 		return "0123456789abcdef", `"0123456789abcdef"`, "0123456789abcdef"
 	case f.Secret == "list":
-		return "a:0123456789abcdef", `["a:0123456789abcdef"]`, []string{"a:0123456789abcdef"}
+		return "a:0123456789abcdef", `["a:0123456789abcdef"]`, []string{hashed("a:0123456789abcdef")}
 	case len(f.Choices) > 0:
 		last := f.Choices[len(f.Choices)-1]
 		return last, quote(last), last

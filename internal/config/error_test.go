@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,7 +171,18 @@ func TestSecretFiles(t *testing.T) {
 	l, err := Load(Sources{File: file(t, "[api]\nkeys = [\"old-0123456789abcdef\"]\n"),
 		Env: []string{"THRONG_API_KEYS_FILE=" + keys}})
 	require.NoError(t, err)
-	require.Equal(t, []string{"a:0123456789abcdef", "0123456789abcdefg"}, l.API.Keys)
+	want := []string{
+		"a:sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f",
+		fmt.Sprintf(":sha256:%x", sha256.Sum256([]byte("0123456789abcdefg"))),
+	}
+	require.Equal(t, want, l.API.Keys, "hashes only")
+
+	// A hash may stand there in the first place.
+	again := fmt.Sprintf("[api]\nkeys = [%q, %q]\n", want[0],
+		"sha256:"+strings.ToUpper(strings.TrimPrefix(want[1], ":sha256:")))
+	l, err = Load(Sources{File: file(t, again)})
+	require.NoError(t, err)
+	require.Equal(t, want, l.API.Keys)
 }
 
 func TestMerge(t *testing.T) {

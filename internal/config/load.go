@@ -142,6 +142,9 @@ func Load(s Sources) (*Loaded, error) {
 		})
 		return nil, &Error{problems}
 	}
+	for i, k := range l.API.Keys {
+		l.API.Keys[i] = hashed(k)
+	}
 	return l, nil
 }
 

@@ -11,9 +11,6 @@ import (
 	"github.com/throng-server/throng/socketio"
 )
 
-// MinKey is the shortest key of the API, in characters.
-const MinKey = 16
-
 // Options returns what the settings mean to the library. Logger, ClientFiles
 // and Cluster are left to the caller. The settings must be valid.
 func (c *Config) Options() socketio.Options {
@@ -86,7 +83,8 @@ func (l *Loaded) validate() (problems []Problem) {
 		}
 	}
 	for i, k := range c.API.Keys {
-		if _, key := SplitKey(k); len(key) < MinKey || strings.ContainsAny(key, " \t\r\n") {
+		_, key := splitKey(k)
+		if len(key) < MinKey || strings.ContainsAny(key, " \t\r\n") {
 			bad("api.keys", "key %d is shorter than %d characters, or has a space", i+1, MinKey)
 		}
 	}
@@ -118,13 +116,4 @@ func (l *Loaded) keyOf(option string) string {
 		}
 	}
 	return option
-}
-
-// SplitKey splits an entry of api.keys into its name, "" if it has none, and
-// the key.
-func SplitKey(entry string) (name, key string) {
-	if name, key, ok := strings.Cut(entry, ":"); ok {
-		return name, key
-	}
-	return "", entry
 }

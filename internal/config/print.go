@@ -45,7 +45,7 @@ func (f *Field) shown(c *Config) any {
 	case "list":
 		var l []string
 		for _, k := range v.([]string) {
-			name, _ := SplitKey(k)
+			name, _ := splitKey(k)
 			if name != "" {
 				name += ":"
 			}
@@ -92,7 +92,7 @@ func (c *Config) Secrets() (list []string) {
 			}
 		case "list":
 			for _, k := range f.Get(c).([]string) {
-				_, key := SplitKey(k)
+				_, key := splitKey(k)
 				list = append(list, key)
 			}
 		}

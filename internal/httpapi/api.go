@@ -23,7 +23,8 @@ var openapi []byte
 
 // Settings may change while requests are served.
 type Settings struct {
-	// Keys, each KEY or NAME:KEY. Without keys every request is refused.
+	// Keys, each NAME:sha256:HEX, the SHA-256 of the key; the name may be empty.
+	// Without keys every request is refused.
 	Keys []string
 	// MaxBody bounds a request's body in bytes.
 	MaxBody int
@@ -71,7 +72,9 @@ func New(srv *socketio.Server, log *slog.Logger) *API {
 func (a *API) Set(s Settings) {
 	f := &inForce{Settings: s}
 	for _, entry := range s.Keys {
-		f.keys = append(f.keys, newKey(entry, s.Rate))
+		if k, ok := newKey(entry, s.Rate); ok {
+			f.keys = append(f.keys, k)
+		}
 	}
 	a.now.Store(f)
 }

@@ -205,7 +205,7 @@ func TestKeys(t *testing.T) {
 		})
 	}
 	for _, wrong := range []string{"", "Bearer", "Bearer ", "Bearer x", "Basic " + keyText, keyText,
-		"Bearer ci:" + keyText, "Bearer " + keyText + "x", "Bearer " + keyText[1:]} {
+		"Bearer ci:" + keyText, "Bearer " + hashed("", keyText)[1:], "Bearer " + keyText + "x", "Bearer " + keyText[1:]} {
 		res := with(wrong)
 		require.Equal(t, `Bearer realm="throng"`, res.Header.Get("WWW-Authenticate"))
 		r.problem(res, 401, "Authorization: Bearer KEY")
@@ -217,11 +217,11 @@ func TestKeys(t *testing.T) {
 	}
 	// Rotation: both, then only the new one.
 	const next = "fedcba9876543210"
-	r.set(func(s *Settings) { s.Keys = append(s.Keys, next) })
+	r.set(func(s *Settings) { s.Keys = append(s.Keys, hashed("", next)) })
 	for _, key := range []string{keyText, next} {
 		require.Equal(t, 200, with("Bearer "+key).StatusCode)
 	}
-	r.set(func(s *Settings) { s.Keys = []string{next} })
+	r.set(func(s *Settings) { s.Keys = []string{"no key", next, hashed("", next)} })
 	require.Equal(t, 401, with("Bearer "+keyText).StatusCode)
 	require.Equal(t, 200, with("Bearer "+next).StatusCode)
 	r.set(func(s *Settings) { s.Keys = nil })
@@ -240,7 +240,7 @@ func TestRate(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	r.set(func(s *Settings) {
-		s.Keys = append(s.Keys, "another-0123456789")
+		s.Keys = append(s.Keys, hashed("", "another-0123456789"))
 		s.Rate = 0.001
 	})
 	status, _ := r.do("stats", "")

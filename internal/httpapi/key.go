@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,12 +17,14 @@ type key struct {
 	bucket *bucket
 }
 
-func newKey(entry string, rate float64) key {
-	name, text, ok := strings.Cut(entry, ":")
-	if !ok {
-		name, text = "", entry
+// newKey takes an entry of Settings.Keys. One that is none opens nothing.
+func newKey(entry string, rate float64) (k key, ok bool) {
+	name, digits, ok := strings.Cut(entry, ":sha256:")
+	hash, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(hash) != sha256.Size {
+		return k, false
 	}
-	return key{name, sha256.Sum256([]byte(text)), &bucket{rate: rate}}
+	return key{name, [sha256.Size]byte(hash), &bucket{rate: rate}}, true
 }
 
 // admit finds the key of a request. It takes as long for a wrong one as for any

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func start(t *testing.T) *rig {
 }
 
 func (r *rig) set(change func(s *Settings)) {
-	s := Settings{Keys: []string{"ci:" + keyText}, MaxBody: 1 << 16, Timeout: patience}
+	s := Settings{Keys: []string{hashed("ci", keyText)}, MaxBody: 1 << 16, Timeout: patience}
 	change(&s)
 	r.api.Set(s)
 }
@@ -169,4 +170,9 @@ func (c *client) next() string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// hashed is an entry of Settings.Keys.
+func hashed(name, key string) string {
+	return fmt.Sprintf("%s:sha256:%x", name, sha256.Sum256([]byte(key)))
 }
