@@ -74,7 +74,8 @@ func redacted(s string) string {
 	return u.String()
 }
 
-// Secrets returns what must never be in a log: keys and passwords.
+// Secrets returns what must never be in a log: secrets and passwords. Keys of
+// the API are not known.
 func (c *Config) Secrets() (list []string) {
 	for _, f := range fields {
 		switch f.Secret {
@@ -89,11 +90,6 @@ func (c *Config) Secrets() (list []string) {
 		case "text":
 			if s := f.Get(c).(string); s != "" {
 				list = append(list, s)
-			}
-		case "list":
-			for _, k := range f.Get(c).([]string) {
-				_, key := splitKey(k)
-				list = append(list, key)
 			}
 		}
 	}
