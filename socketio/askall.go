@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -176,7 +177,7 @@ func (b Broadcast) await(ctx context.Context, a *ask) ([]Answer, error) {
 	select {
 	case <-a.done:
 	case <-t.C:
-		err = ErrTimeout
+		err = cmp.Or(ctx.Err(), ErrTimeout) // both may be over
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-srv.ended:

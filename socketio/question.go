@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -136,7 +137,7 @@ func (m *mesh) wait(ctx context.Context, q *question, wait time.Duration) ([]par
 	select {
 	case <-q.done:
 	case <-t.C:
-		q.end(ErrTimeout)
+		q.end(cmp.Or(ctx.Err(), ErrTimeout)) // both may be over
 	case <-ctx.Done():
 		q.end(ctx.Err())
 	case <-m.srv.ended:
