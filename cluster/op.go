@@ -37,9 +37,9 @@ const (
 	// Answer is a part of the answer to Request; Body depends on what was
 	// asked. Last marks the last one of a node.
 	Answer Kind = 10
-	// NamedLike tells the node named in Names that somebody is in a room whose
-	// name looks like the id of one of its sockets: what it emits to an id may
-	// have receivers elsewhere.
+	// NamedLike tells that somebody is in a room whose name looks like the id of
+	// a socket of another node: what goes to such an id may have receivers
+	// anywhere. Body has the tags of these nodes, big-endian, two bytes each.
 	NamedLike Kind = 11
 
 	lastKind = NamedLike
@@ -59,6 +59,9 @@ const (
 	Last
 	// First: the answer tells how many sockets are asked.
 	First
+	// Sole: the socket whose id is the only one of Rooms, not members of a room
+	// of that name.
+	Sole
 )
 
 // Op is what an entry says.

@@ -44,6 +44,7 @@ func (f *fanout) Merge(l *netpoll.Loop, next netpoll.Task) bool {
 // rooms' members are, and none may be dropped on its own.
 func (b *Broadcast) merges(c *Broadcast) bool {
 	return b.ns == c.ns && b.from == c.from && (b.flags|c.flags)&volatileFlag == 0 &&
+		(b.flags^c.flags)&soleFlag == 0 &&
 		b.rooms.equal(&c.rooms) && b.except.equal(&c.except)
 }
 
@@ -119,6 +120,14 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 
 // begin starts a walk over the receivers of b. Loop only.
 func (lp *loop) begin(t netpoll.Task, b *Broadcast) {
+	if b.flags&soleFlag != 0 {
+		lp.targets = lp.targets[:0]
+		if s := lp.byName(b.ns, b.rooms.one); s != nil && s.is(stConnected) {
+			lp.targets = append(lp.targets, s)
+		}
+		lp.walk, lp.at = t, 0
+		return
+	}
 	p := &lp.plan
 	p.NS = b.ns.num
 	p.Rooms = b.rooms.appendTo(p.Rooms[:0])

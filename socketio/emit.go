@@ -41,6 +41,7 @@ const (
 	plainFlag              // not worth compressing
 	offsetFlag             // ends in an offset that the loop fills in
 	localFlag              // not for other nodes
+	soleFlag               // the socket that the only room is the id of, no member of it
 )
 
 // compress sets or clears plainFlag.
@@ -110,7 +111,7 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 	if r != nil && ask == nil && flags&volatileFlag == 0 && !s.c.EIO3() {
 		if s.is(stConnected) {
 			s.loop().n.emits.Add(1)
-			return Broadcast{ns: s.ns, flags: flags | localFlag}.To(s.ID()).emitTo(s, nil, event, args)
+			return Broadcast{ns: s.ns, flags: flags | localFlag | soleFlag}.To(s.ID()).emitTo(s, nil, event, args)
 		}
 		args, flags = append(args[:len(args):len(args)], r.blank), flags|offsetFlag
 	}

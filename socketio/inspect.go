@@ -45,7 +45,7 @@ func (n *Namespace) Socket(id string) (*Socket, error) {
 // within 5 s.
 func (n *Namespace) RoomsOf(id string) ([]string, error) {
 	if n.elsewhere(id) {
-		list, err := n.To(id).FetchSockets(context.Background())
+		list, err := n.sole(id).FetchSockets(context.Background())
 		for _, s := range list {
 			if s.ID() == id {
 				return s.Rooms(), nil
@@ -63,6 +63,13 @@ func (n *Namespace) RoomsOf(id string) ([]string, error) {
 	return s.Rooms(), nil
 }
 
+// sole is the socket of an id, and nobody who has joined a room of that name.
+func (n *Namespace) sole(id string) Broadcast {
+	b := n.To(id)
+	b.flags |= soleFlag
+	return b
+}
+
 // elsewhere tells whether an id names another live node.
 func (n *Namespace) elsewhere(id string) bool {
 	_, ok := n.srv.mesh.owner(id)
@@ -73,7 +80,7 @@ func (n *Namespace) elsewhere(id string) bool {
 // ignored. It does not wait.
 func (n *Namespace) Disconnect(id string, closeConnection bool) {
 	if n.elsewhere(id) {
-		n.To(id).DisconnectSockets(closeConnection)
+		n.sole(id).DisconnectSockets(closeConnection)
 		return
 	}
 	if lp := n.srv.home(id); lp != nil {
@@ -119,7 +126,7 @@ func (n *Namespace) Call(ctx context.Context, id, event string, args ...any) (*A
 
 // callElsewhere is Call for a socket of another node.
 func (n *Namespace) callElsewhere(ctx context.Context, id, event string, args []any) (*Ack, error) {
-	b := n.To(id)
+	b := n.sole(id)
 	if _, bounded := ctx.Deadline(); !bounded {
 		b = b.Timeout(defaultCallTimeout)
 	}

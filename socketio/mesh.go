@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/throng-server/throng/cluster"
@@ -18,9 +17,7 @@ type mesh struct {
 	tag  uint16
 	once sync.Once // close
 
-	// alike has a bit for each tag of other nodes that the name of some room
-	// here begins with, as ids of that node's sockets do.
-	alike [1 << 16 / 64]atomic.Uint64
+	alike alike
 
 	mu        sync.Mutex
 	questions map[uint64]*question
@@ -93,8 +90,8 @@ func (b *Broadcast) reach() (here, elsewhere bool) {
 	case !ok:
 		return true, true
 	case id.Node == m.tag:
-		return true, m.srv.idRooms.Load()
-	case m.isAlike(id.Node):
+		return true, m.srv.idRooms.Load() && b.flags&soleFlag == 0
+	case b.flags&soleFlag == 0 && m.alike.has(id.Node):
 		return true, true
 	}
 	_, known := m.t.NodeByTag(id.Node)
@@ -113,26 +110,6 @@ func (m *mesh) owner(id string) (n cluster.Node, ok bool) {
 	return m.t.NodeByTag(parsed.Node)
 }
 
-func (m *mesh) isAlike(tag uint16) bool {
-	return m.alike[tag/64].Load()&(1<<(tag%64)) != 0
-}
-
-// note remembers that a room looks like the id of a socket elsewhere, and tells
-// the node it belongs to.
-func (m *mesh) note(id *engine.ID) {
-	bit := uint64(1) << (id.Node % 64)
-	if m.alike[id.Node/64].Or(bit)&bit != 0 {
-		return
-	}
-	if n, ok := m.t.NodeByTag(id.Node); ok {
-		m.tellAlike(n)
-	}
-}
-
-func (m *mesh) tellAlike(n cluster.Node) {
-	m.publish(cluster.Kept, &cluster.Op{Kind: cluster.NamedLike, Names: []string{n.ID}})
-}
-
 // op makes an entry of a kind for the receivers of b.
 func (b *Broadcast) op(k cluster.Kind) cluster.Op {
 	op := cluster.Op{Kind: k, NS: b.ns.name, Rooms: b.rooms.appendTo(nil),
@@ -146,6 +123,9 @@ func (b *Broadcast) op(k cluster.Kind) cluster.Op {
 	if b.flags&plainFlag != 0 {
 		op.Flags |= cluster.Plain
 	}
+	if b.flags&soleFlag != 0 {
+		op.Flags |= cluster.Sole
+	}
 	return op
 }
 
@@ -157,6 +137,9 @@ func selected(ns *Namespace, op *cluster.Op) Broadcast {
 	}
 	if op.Flags&cluster.Plain != 0 {
 		b.flags |= plainFlag
+	}
+	if op.Flags&cluster.Sole != 0 {
+		b.flags |= soleFlag
 	}
 	return b
 }

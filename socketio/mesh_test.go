@@ -121,3 +121,68 @@ func TestOldClientsOnOtherNodes(t *testing.T) {
 		p.expect("41" + prefix)
 	}
 }
+
+// A room may be named like the id of a socket elsewhere: whatever asks or tells
+// the room reaches all of it, from every node, and whatever is about the socket
+// reaches nobody else.
+func TestRoomNamedLikeAnIDElsewhere(t *testing.T) {
+	t.Parallel()
+	o := Options{Loops: 2}
+	s, bus := meshed(t, 3, o, nil)
+	peers, sockets := crowd(t, s[0], 1)
+	morePeers, more := crowd(t, s[1], 2)
+	id := sockets[0].ID()
+	more[0].Join(id)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	node, err := bus.Node(memory.Options{ID: "late"})
+	require.NoError(t, err)
+	o.Cluster = node
+	s = append(s, serve(t, o, nil))
+	for i, srv := range s {
+		soon(t, fmt.Sprintf("server %d knows", i), func() bool {
+			n, err := srv.In(id).Count(ctx)
+			require.NoError(t, err)
+			return n == 2
+		})
+		list, err := srv.In(id).AllSockets(ctx)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{id, more[0].ID()}, list)
+
+		go func() {
+			_ = srv.To(id).EmitFunc(func([]Answer, error) {}, "all", i)
+		}()
+		for _, p := range []*peer{peers[0], morePeers[0]} {
+			require.Contains(t, p.next(), `["all",`+fmt.Sprint(i))
+		}
+		go func() {
+			_, _ = srv.Of("/").Call(ctx, id, "one", i)
+		}()
+		require.Contains(t, peers[0].next(), `["one",`+fmt.Sprint(i))
+		found, err := srv.In(id).FetchSockets(ctx)
+		require.NoError(t, err)
+		for _, r := range found {
+			if r.ID() == id {
+				require.NoError(t, r.Emit("remote", i))
+				r.Join("mine")
+			}
+		}
+		require.Contains(t, peers[0].next(), `["remote",`+fmt.Sprint(i))
+		// Behind all that; and it tells who is in the new room.
+		require.NoError(t, srv.Emit("end"))
+		for _, p := range []*peer{peers[0], morePeers[0], morePeers[1]} {
+			require.Contains(t, p.next(), `["end"`)
+		}
+		n, err := srv.In("mine").Count(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		rooms, err := srv.Of("/").RoomsOf(id)
+		require.NoError(t, err)
+		require.Equal(t, []string{id, "mine"}, rooms)
+	}
+	s[2].Of("/").Disconnect(id, false)
+	peers[0].expect("41")
+	require.NoError(t, s[2].To(id).Emit("left"))
+	require.Contains(t, morePeers[0].next(), `["left"`)
+	morePeers[1].nothing()
+}

@@ -72,9 +72,7 @@ func tellHooks[F any](m *mesh, list func(h *meshHooks) []F, call func(f F)) {
 
 // NodeJoined implements cluster.Receiver.
 func (m *mesh) NodeJoined(n cluster.Node) {
-	if m.isAlike(n.Tag) {
-		m.tellAlike(n)
-	}
+	m.greet(&n)
 	tellHooks(m, func(h *meshHooks) []func(cluster.Node) { return h.joined },
 		func(f func(cluster.Node)) { f(n) })
 }

@@ -37,10 +37,7 @@ func (m *mesh) apply(from cluster.Node, op *cluster.Op) error {
 		m.answered(from, op)
 		return nil
 	case cluster.NamedLike:
-		if len(op.Names) == 1 && op.Names[0] == m.t.Self().ID {
-			m.srv.idRooms.Store(true)
-		}
-		return nil
+		return m.noted(op.Body)
 	}
 	if op.Request != 0 {
 		return m.asks(from, op)

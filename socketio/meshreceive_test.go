@@ -160,7 +160,7 @@ func FuzzReceive(f *testing.F) {
 		{Kind: cluster.Answer, Flags: cluster.Last, Request: 1, Body: []byte("\x01\x01a\x011\x00")},
 		{Kind: cluster.ServerEvent, NS: "/", Request: 5, Body: a.append(nil)},
 		{Kind: cluster.Fetch, NS: "/", Request: 6, Names: []string{"n0"}},
-		{Kind: cluster.NamedLike, Names: []string{"n0"}},
+		{Kind: cluster.NamedLike, Body: []byte("\x00\x01\x00\x02")},
 	} {
 		f.Add(op.Append(nil))
 	}

@@ -413,3 +413,30 @@ func TestRecoveryOfQuietClients(t *testing.T) {
 	}
 	require.EqualValues(t, 2, s.Stats().Recovery.Results["recovered"])
 }
+
+// What one socket is told nobody else gets, who is in a room named like its id:
+// neither at once nor after a break.
+func TestRecoveryKeepsEmitsToOneApart(t *testing.T) {
+	t.Parallel()
+	onEachLoop(t, func(t *testing.T, loops int) {
+		s := serve(t, recovering(loops), nil)
+		a, b := newcomer(t, s), newcomer(t, s)
+		ka, err := s.Of("/").Socket(a.sid)
+		require.NoError(t, err)
+		kb, err := s.Of("/").Socket(b.sid)
+		require.NoError(t, err)
+		kb.Join(a.sid)
+		require.NoError(t, ka.Emit("private", 1))
+		require.NoError(t, s.To(a.sid).Emit("room", 1))
+		require.Equal(t, `42["private",1`, a.event(a.next()))
+		require.Equal(t, `42["room",1`, a.event(a.next()))
+		require.Equal(t, `42["room",1`, b.event(b.next()))
+		b.drop(s)
+		require.NoError(t, ka.Emit("private", 2))
+		require.NoError(t, s.To(a.sid).Emit("room", 2))
+		again := b.back(s)
+		require.Equal(t, `42["room",2`, again.event(again.next()))
+		again.welcome(again.next())
+		require.Equal(t, `42["private",2`, a.event(a.next()))
+	})
+}

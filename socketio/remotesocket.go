@@ -126,7 +126,7 @@ func (r *RemoteSocket) Disconnect(closeConnection bool) {
 	r.room().DisconnectSockets(closeConnection)
 }
 
-func (r *RemoteSocket) room() Broadcast { return r.ns.To(r.rec.ID) }
+func (r *RemoteSocket) room() Broadcast { return r.ns.sole(r.rec.ID) }
 
 // known returns the handshake as far as the server has it, or nil.
 func (s *Socket) known() (h *Handshake) {

@@ -355,7 +355,8 @@ func (ss *session) collect(list []logged, lp *loop) bool {
 		return true
 	}
 	in := make(map[string]uint64, len(ss.rooms)+1)
-	in[ss.id.String()] = 0
+	own := ss.id.String()
+	in[own] = 0
 	for _, room := range ss.rooms {
 		in[room] = ss.since[room]
 	}
@@ -363,7 +364,8 @@ func (ss *session) collect(list []logged, lp *loop) bool {
 	for i := range list {
 		f := list[i].f
 		if f.b.ns != ss.ns || f.b.from != nil && f.b.from.id() == ss.id ||
-			f.b.rooms.n > 0 && !f.b.rooms.meets(in, f.seq) || f.b.except.meets(in, f.seq) {
+			f.b.rooms.n > 0 && !f.b.rooms.meets(in, f.seq) || f.b.except.meets(in, f.seq) ||
+			f.b.flags&soleFlag != 0 && f.b.rooms.one != own {
 			continue
 		}
 		ss.missed = append(ss.missed, &f.Msg)

@@ -44,7 +44,7 @@ func (b Broadcast) tell(k cluster.Kind, flags cluster.Flags, names []string) {
 	}
 	if _, elsewhere := b.reach(); elsewhere {
 		op := b.op(k)
-		op.Flags, op.Names = flags, names
+		op.Flags, op.Names = op.Flags&cluster.Sole|flags, names
 		m.publish(cluster.Kept, &op)
 	}
 }
