@@ -214,7 +214,7 @@ const encoded = (query) => Object.entries(query)
   .map((pair) => pair.map(encodeURIComponent).join("=")).join("&");
 
 // plain turns whichever kind of bytes a client hands out into {$bin: hex}.
-function plain(v) {
+export function plain(v) {
   if (v instanceof ArrayBuffer) return { $bin: Buffer.from(v).toString("hex") };
   if (ArrayBuffer.isView(v)) {
     return { $bin: Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString("hex") };

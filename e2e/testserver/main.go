@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/throng-server/throng/cluster/valkey"
 	"github.com/throng-server/throng/socketio"
 )
 
@@ -34,7 +35,17 @@ func main() {
 	origins := flag.String("origins", "", "comma-separated allowed origins")
 	proxies := flag.String("trusted-proxies", "", "a network of trusted proxies")
 	comeback := flag.Duration("recovery", 0, "how long sessions wait for their clients")
+	broker := flag.String("valkey", "", "URL of a Valkey server that joins several of these")
+	id := flag.String("node-id", "", "name of this one among them")
+	flag.BoolVar(&o.KeepHandshake, "keep-handshake", false, "keep handshakes")
 	flag.Parse()
+	if *broker != "" {
+		t, err := valkey.Open(context.Background(), valkey.Options{URL: *broker, NodeID: *id})
+		if err != nil {
+			log.Fatal(err)
+		}
+		o.Cluster = t
+	}
 	if *comeback > 0 {
 		o.ConnectionStateRecovery = &socketio.ConnectionStateRecovery{
 			MaxDisconnectionDuration: *comeback}
@@ -59,6 +70,7 @@ func main() {
 	listeners(srv)
 	flask(srv)
 	recovery(srv)
+	calls(srv)
 	pages(srv)
 
 	// Before anybody learns of the address: the signal may follow at once.
