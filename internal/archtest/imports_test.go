@@ -79,7 +79,7 @@ var rules = []rule{
 	{"internal/beside", nil},
 	{"cmd", []string{"internal/cli"}},
 	{"e2e/suiteserver", []string{"socketio", "netpoll", "protocol", "internal/engine", ws}},
-	{"e2e", []string{"socketio", "netpoll", "protocol", ws}},
+	{"e2e", []string{"socketio", "netpoll", "protocol", "cluster", ws}},
 	{"benchmarks/contractserver", []string{"socketio", "cluster"}},
 	// xsys: thousands of clients in one process need epoll of their own.
 	{"benchmarks", []string{"benchmarks/internal", "internal/fed", "socketio", "netpoll", "protocol",
