@@ -16,6 +16,7 @@ const (
 	fieldMessages = "m" // a batch: each message with its length before it
 	fieldFence    = "x" // the end of a stream: one of the two below
 	fieldFrom     = "f" // NODE.INCARNATION, in the stream of answers
+	fieldNumber   = "k" // there, the sender's number of the entry, which ascends
 	fieldNews     = "n" // the directory has changed: look
 	fieldWake     = "w" // nothing; it ends a blocking read
 

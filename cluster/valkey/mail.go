@@ -18,16 +18,33 @@ const (
 	mailBytes   = 64 << 20
 	// mailKeep is how many entries of answers a node's stream keeps, about.
 	mailKeep = 10_000
+	// mailPatience is how long an answer is worth sending: as long as questions
+	// wait by default.
+	mailPatience = 10 * time.Second
 )
 
 // letter is an entry for one node.
 type letter struct {
-	to   key
-	data []byte
+	to    key
+	data  []byte
+	added time.Time
 }
 
-// mail sends entries to single nodes, best effort: what fails is not tried
-// again, because nobody could tell it from a second one.
+// parcel is what one entry of a stream carries: letters to one node. What is
+// tried again has the same number, and no later one goes before, so that the
+// reader tells a second one.
+type parcel struct {
+	to       key
+	from     string
+	number   uint64
+	payload  []byte
+	letters  int
+	bytes    int
+	patience time.Time // until then
+}
+
+// mail sends entries to single nodes, best effort: again and again for as long
+// as somebody may wait for them, so that a broker that pauses loses none.
 type mail struct {
 	t     *Transport
 	ready chan struct{}
@@ -41,7 +58,8 @@ type mail struct {
 	sent    uint64
 	sentB   uint64
 
-	expires map[key]time.Time // of run alone
+	expires map[key]time.Time // of run alone, as is
+	number  uint64            // that of the last parcel
 }
 
 func newMail(t *Transport) *mail {
@@ -49,16 +67,13 @@ func newMail(t *Transport) *mail {
 }
 
 func (m *mail) add(to cluster.Node, data []byte) bool {
-	m.t.queue.mu.Lock()
-	away := m.t.queue.away
-	m.t.queue.mu.Unlock()
 	m.mu.Lock()
-	if m.closed || away || len(m.letters) >= mailEntries || m.bytes+int64(len(data)) > mailBytes {
+	if m.closed || len(m.letters) >= mailEntries || m.bytes+int64(len(data)) > mailBytes {
 		m.dropped++
 		m.mu.Unlock()
 		return false
 	}
-	m.letters = append(m.letters, letter{key{to.ID, to.Incarnation}, data})
+	m.letters = append(m.letters, letter{key{to.ID, to.Incarnation}, data, time.Now()})
 	m.bytes += int64(len(data))
 	m.mu.Unlock()
 	select {
@@ -112,51 +127,63 @@ func (m *mail) run() {
 
 // send groups what goes to the same node; the order within each group stays.
 func (m *mail) send(letters []letter) {
+	from := m.t.opt.NodeID + "." + strconv.FormatUint(m.t.incarnation(), 10)
 	for len(letters) > 0 {
-		to := letters[0].to
-		var payload []byte
+		m.number++
+		p := parcel{to: letters[0].to, from: from, number: m.number,
+			patience: letters[0].added.Add(mailPatience)}
 		var rest []letter
-		n, bytes := 0, 0
+		full := false
 		for _, l := range letters {
-			if l.to != to || n > 0 && len(payload)+len(l.data) > batchBytes || n == batchEntries {
-				rest = append(rest, l)
+			if l.to != p.to || full || p.letters == batchEntries ||
+				p.letters > 0 && len(p.payload)+len(l.data) > batchBytes {
 				// What follows for this node must not pass it.
-				if l.to == to {
-					n = batchEntries
-				}
+				full = full || l.to == p.to
+				rest = append(rest, l)
 				continue
 			}
-			payload = fields.Append(payload, l.data)
-			n++
-			bytes += len(l.data)
+			p.payload = fields.Append(p.payload, l.data)
+			p.letters++
+			p.bytes += len(l.data)
 		}
-		count := len(letters) - len(rest)
-		err := m.post(to, payload)
+		err := m.deliver(&p)
 		m.mu.Lock()
 		if err != nil {
-			m.dropped += uint64(count)
+			m.dropped += uint64(p.letters)
 		} else {
-			m.sent += uint64(count)
-			m.sentB += uint64(bytes)
+			m.sent += uint64(p.letters)
+			m.sentB += uint64(p.bytes)
 		}
 		m.mu.Unlock()
 		if err != nil {
-			m.t.log.Warn("cluster: answers not sent", "node", to.id, "entries", count, "err", err)
+			m.t.log.Warn("cluster: answers not sent", "node", p.to.id, "entries", p.letters,
+				"err", err)
 		}
 		letters = rest
 	}
 }
 
-func (m *mail) post(to key, payload []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), m.t.opt.timeoutFor(len(payload)))
+// deliver posts a parcel until it is there or nobody waits for it any more.
+func (m *mail) deliver(p *parcel) error {
+	var b backoff
+	for {
+		err := m.post(p)
+		if err == nil || time.Now().After(p.patience) || b.wait(m.t.stop, nil) {
+			return err
+		}
+	}
+}
+
+func (m *mail) post(p *parcel) error {
+	ctx, cancel := context.WithTimeout(context.Background(), m.t.opt.timeoutFor(len(p.payload)))
 	defer cancel()
-	from := m.t.opt.NodeID + "." + strconv.FormatUint(m.t.incarnation(), 10)
 	c := m.t.client
-	stream := m.t.mailKey(to.id, to.incarnation)
+	stream, to := m.t.mailKey(p.to.id, p.to.incarnation), p.to
 	cmds := []vk.Completed{c.B().Xadd().Key(stream).Maxlen().Almost().
 		Threshold(strconv.Itoa(mailKeep)).Id("*").FieldValue().
-		FieldValue(fieldFrom, from).
-		FieldValue(fieldMessages, vk.BinaryString(payload)).Build()}
+		FieldValue(fieldFrom, p.from).
+		FieldValue(fieldNumber, strconv.FormatUint(p.number, 10)).
+		FieldValue(fieldMessages, vk.BinaryString(p.payload)).Build()}
 	fresh := time.Since(m.expires[to]) > expireEvery
 	if fresh {
 		cmds = append(cmds, c.B().Pexpire().Key(stream).

@@ -3,6 +3,7 @@ package valkey
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,12 +72,15 @@ type reader struct {
 	mail    *source
 	running bool
 
+	// letters has the last number of each sender of answers. Under deliver.
+	letters map[key]uint64
+
 	received, bytes, missed, duplicates atomic.Uint64
 }
 
 func newReader(t *Transport) *reader {
 	return &reader{t: t, split: t.client.Mode() == vk.ClientModeCluster,
-		block: min(maxBlock, t.opt.Lease/3)}
+		block: min(maxBlock, t.opt.Lease/3), letters: map[key]uint64{}}
 }
 
 // begin sets the streams that are no other node's.
@@ -335,6 +339,10 @@ func (r *reader) takeLoose(e vk.XRangeEntry, payload []byte) error {
 		if node, ok = r.t.peers.from(from[:i], incarnation); !ok {
 			return nil
 		}
+		if !r.fresh(key{node.ID, node.Incarnation}, e.FieldValues[fieldNumber]) {
+			r.duplicates.Add(1)
+			return nil
+		}
 	}
 	list, err := messages(payload)
 	for _, m := range list {
@@ -342,6 +350,25 @@ func (r *reader) takeLoose(e vk.XRangeEntry, payload []byte) error {
 		r.t.recv.Receive(node, m)
 	}
 	return err
+}
+
+// fresh tells whether the entry of answers with this number is the first one.
+// Under deliver.
+func (r *reader) fresh(from key, number string) bool {
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return true // who gives no numbers does not try again
+	}
+	if n <= r.letters[from] {
+		return false
+	}
+	r.letters[from] = n
+	if len(r.letters) > lostKept {
+		maps.DeleteFunc(r.letters, func(k key, _ uint64) bool {
+			return !r.t.peers.has(k.id, k.incarnation)
+		})
+	}
+	return true
 }
 
 // fence is the end of a node. Under deliver.
@@ -355,6 +382,7 @@ func (r *reader) fence(s *source, left bool) {
 	}
 	r.remove(s)
 	r.t.peers.remove(s.peer)
+	delete(r.letters, key{node.ID, node.Incarnation})
 	r.t.log.Info("cluster: a node is gone", "node", node.ID, "incarnation", node.Incarnation,
 		"left", left)
 	r.t.recv.NodeLost(node, left)
