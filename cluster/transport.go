@@ -47,8 +47,12 @@ const (
 	// Kept entries wait, within the bounds of the transport, until the broker
 	// is back; the oldest go first when there are too many.
 	Kept Class = iota
-	// Fleeting entries are dropped, and counted: volatile emits, requests.
+	// Fleeting entries are dropped then, and counted: volatile emits.
 	Fleeting
+	// Asked entries are not taken while the broker is away. One that was taken
+	// before waits for it to come back, for as long as somebody may wait for the
+	// answer: requests.
+	Asked
 )
 
 // Transport carries entries between nodes. Any goroutine may call any method.
@@ -61,7 +65,7 @@ type Transport interface {
 	Start(ctx context.Context, r Receiver) error
 	// Publish queues an entry for all other nodes and returns. Calls that
 	// follow each other keep their order. Nobody may change entry afterwards.
-	// It returns false if the entry was dropped at once: fleeting while the
+	// It returns false if the entry was dropped at once: not kept while the
 	// broker is away, larger than the transport takes, or after Close.
 	Publish(c Class, entry []byte) bool
 	// Send queues an entry for one node, best effort, in order with other

@@ -109,7 +109,7 @@ func (m *mesh) ask(op *cluster.Op, only *cluster.Node, wait time.Duration) *ques
 	m.questions[q.id] = q
 	m.mu.Unlock()
 	op.Request, op.Wait = q.id, uint32(max(wait.Milliseconds(), 1))
-	if !m.publish(cluster.Fleeting, op) {
+	if !m.publish(cluster.Asked, op) {
 		q.end(ErrNotSent)
 	}
 	return q

@@ -117,7 +117,7 @@ func (t *Transport) send(c cluster.Class, h held) bool {
 	case len(h.entry) > t.opt.MaxEntry:
 		t.dropped["too_large"]++
 		return false
-	case t.cut && c == cluster.Fleeting:
+	case t.cut && c != cluster.Kept:
 		t.dropped["fleeting"]++
 		return false
 	case t.cut:

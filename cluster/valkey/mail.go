@@ -18,9 +18,6 @@ const (
 	mailBytes   = 64 << 20
 	// mailKeep is how many entries of answers a node's stream keeps, about.
 	mailKeep = 10_000
-	// mailPatience is how long an answer is worth sending: as long as questions
-	// wait by default.
-	mailPatience = 10 * time.Second
 )
 
 // letter is an entry for one node.
@@ -131,7 +128,7 @@ func (m *mail) send(letters []letter) {
 	for len(letters) > 0 {
 		m.number++
 		p := parcel{to: letters[0].to, from: from, number: m.number,
-			patience: letters[0].added.Add(mailPatience)}
+			patience: letters[0].added.Add(askPatience)}
 		var rest []letter
 		full := false
 		for _, l := range letters {

@@ -2,6 +2,7 @@ package valkey
 
 import (
 	"sync"
+	"time"
 
 	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/cluster/fields"
@@ -13,6 +14,10 @@ const (
 	batchEntries = 1024
 	batchBytes   = 256 << 10
 )
+
+// askPatience is how long questions and answers are worth sending: somebody waits
+// for them for no longer, by default.
+const askPatience = 10 * time.Second
 
 // batch is what one stream entry carries: n messages that follow each other
 // without a loss between them, after skip lost ones.
@@ -37,7 +42,8 @@ type queue struct {
 	sending  batch  // counted besides the deque
 	lost     uint64 // kept entries lost behind the last item
 	closed   bool
-	away     bool // fleeting entries are not taken
+	away     bool // only kept entries are taken
+	awayAt   time.Time
 	dropped  map[string]uint64
 	accepted uint64
 	accBytes uint64
@@ -58,7 +64,7 @@ func (q *queue) add(c cluster.Class, data []byte) bool {
 		q.dropped["closed"]++
 		q.mu.Unlock()
 		return false
-	case q.away && c == cluster.Fleeting:
+	case q.away && c != cluster.Kept:
 		q.dropped["away"]++
 		q.mu.Unlock()
 		return false
@@ -98,19 +104,28 @@ func (q *queue) dropOldest() {
 }
 
 // setAway tells whether the broker is away. When it goes, what is fleeting
-// goes with it.
+// goes with it; when it comes back too late for questions, they go.
 func (q *queue) setAway(away bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.away = away
-	if !away {
-		return
+	switch {
+	case away == q.away:
+	case away:
+		q.awayAt = time.Now()
+		q.dropAll(cluster.Fleeting)
+	case time.Since(q.awayAt) > askPatience:
+		q.dropAll(cluster.Asked)
 	}
+	q.away = away
+}
+
+// dropAll drops what waits of a class that nobody misses.
+func (q *queue) dropAll(c cluster.Class) {
 	kept := 0
 	var gap uint64
 	for i := range q.n {
 		it := *q.at(i)
-		if it.class == cluster.Fleeting {
+		if it.class == c {
 			gap += it.skip
 			q.bytes -= int64(len(it.data))
 			q.dropped["away"]++

@@ -46,9 +46,17 @@ func TestQueueAccountsForEverything(t *testing.T) {
 			"fleeting": func(*rapid.T) {
 				require.Equal(t, !away, q.add(cluster.Fleeting, entry(0)))
 			},
-			"away": func(*rapid.T) {
+			"asked": func(*rapid.T) {
+				require.Equal(t, !away, q.add(cluster.Asked, entry(0)))
+			},
+			"away": func(t *rapid.T) {
 				away = !away
 				q.setAway(away)
+				if !away && rapid.Bool().Draw(t, "for long") {
+					q.setAway(true)
+					q.awayAt = q.awayAt.Add(-2 * askPatience)
+					q.setAway(false)
+				}
 			},
 			"take": func(*rapid.T) {
 				if under {
@@ -86,6 +94,38 @@ func TestQueueAccountsForEverything(t *testing.T) {
 		require.True(t, q.empty())
 		require.Zero(t, q.bytes)
 	})
+}
+
+// A question that was taken outlasts a short pause, not a long one; what is
+// fleeting does not even that.
+func TestQuestionsOutlastAPause(t *testing.T) {
+	t.Parallel()
+	for _, long := range []bool{false, true} {
+		q := newQueue(10, 1<<20)
+		q.add(cluster.Kept, entry(1))
+		require.True(t, q.add(cluster.Asked, entry(2)))
+		require.True(t, q.add(cluster.Fleeting, entry(3)))
+		q.setAway(true)
+		require.False(t, q.add(cluster.Asked, entry(4)), "whoever asks now is told")
+		if long {
+			q.awayAt = q.awayAt.Add(-2 * askPatience)
+		}
+		q.setAway(true) // is known
+		q.setAway(false)
+		b, ok := q.take()
+		require.True(t, ok)
+		list, err := messages(b.payload)
+		require.NoError(t, err)
+		want := [][]byte{entry(1), entry(2)}
+		dropped := uint64(2)
+		if long {
+			want = want[:1]
+			dropped++
+		}
+		require.Equal(t, want, list)
+		require.Equal(t, dropped, q.dropped["away"])
+		require.True(t, q.add(cluster.Asked, entry(5)))
+	}
 }
 
 func TestABatchOfUnknownFateLeavesAGap(t *testing.T) {
