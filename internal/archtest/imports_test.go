@@ -82,8 +82,8 @@ var rules = []rule{
 	{"e2e", []string{"socketio", "netpoll", "protocol", "cluster", ws}},
 	{"benchmarks/contractserver", []string{"socketio", "cluster"}},
 	// xsys: thousands of clients in one process need epoll of their own.
-	{"benchmarks", []string{"benchmarks/internal", "internal/fed", "socketio", "netpoll", "protocol",
-		"rooms", "cluster", ws, xsys}},
+	{"benchmarks", []string{"benchmarks/internal", "internal/app", "internal/fed", "socketio",
+		"netpoll", "protocol", "rooms", "cluster", ws, xsys}},
 }
 
 // testModules are for tests alone.

@@ -1,0 +1,8 @@
+//go:build !long
+
+package application
+
+import "time"
+
+var size = sizes{clients: 50, period: 100 * time.Millisecond, round: 300 * time.Millisecond,
+	rounds: 1}
