@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"sync"
 
 	"github.com/throng-server/throng/protocol/sio"
 )
@@ -57,9 +57,14 @@ func (n *names) UnmarshalJSON(b []byte) error {
 
 // action is a step that has been found to be possible.
 type action struct {
-	step
+	*step
 	args []any
 }
+
+// scratch is what checked steps are encoded into. Larger ones are not kept.
+var scratch sync.Pool // of *[]byte
+
+const maxScratch = 64 << 10
 
 // splitAnswers splits the answer to a batch.
 func splitAnswers(text []byte, n int) ([][]byte, *Failure) {
@@ -86,55 +91,54 @@ func (p *port) parse(text []byte) (list []action, refuse *refusal, f *Failure) {
 	if err := d.Decode(&a); err != nil {
 		return nil, nil, invalid(err.Error())
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if d.InputOffset() != int64(len(text)) { // which ends without blanks
 		return nil, nil, invalid("something follows the object")
 	}
 	if a.Error != nil {
 		return nil, nil, &Failure{Code: CodeFailed, Message: *a.Error}
 	}
+	list = make([]action, len(a.Do))
 	for i := range a.Do {
-		act, err := p.check(&a.Do[i])
-		if err != nil {
+		list[i].step = &a.Do[i]
+		if err := p.check(&list[i]); err != nil {
 			return nil, nil, invalid(fmt.Sprintf("do[%d]: %s", i, err))
 		}
-		list = append(list, act)
 	}
 	return list, a.Refuse, nil
 }
 
 // check makes sure that a step can be done.
-func (p *port) check(s *step) (action, error) {
-	a := action{step: *s}
-	verbs := 0
-	for _, has := range []bool{s.Emit != nil, s.Join != nil, s.Leave != nil, s.Set != nil,
+func (p *port) check(a *action) error {
+	s, verbs := a.step, 0
+	for _, has := range [...]bool{s.Emit != nil, s.Join != nil, s.Leave != nil, s.Set != nil,
 		s.Ack != nil, s.Disconnect != nil} {
 		if has {
 			verbs++
 		}
 	}
 	if verbs != 1 {
-		return a, fmt.Errorf("%d of emit, join, leave, set, ack and disconnect; one is needed", verbs)
+		return fmt.Errorf("%d of emit, join, leave, set, ack and disconnect; one is needed", verbs)
 	}
 	if s.Emit == nil && (s.Args != nil || s.To != nil || s.All || s.Except != nil || s.Volatile) {
-		return a, fmt.Errorf("args, to, all, except and volatile belong to emit")
+		return fmt.Errorf("args, to, all, except and volatile belong to emit")
 	}
 	switch {
 	case s.Emit != nil:
 		if s.To != nil && s.All {
-			return a, fmt.Errorf("emit to rooms and to all")
+			return fmt.Errorf("emit to rooms and to all")
 		}
 		if s.Except != nil && s.To == nil && !s.All {
-			return a, fmt.Errorf("emit to the sender except some: to or all is missing")
+			return fmt.Errorf("emit to the sender except some: to or all is missing")
 		}
-		return a, p.checkArgs(&a, *s.Emit, s.Args)
+		return p.checkArgs(a, *s.Emit, s.Args)
 	case s.Ack != nil:
-		return a, p.checkArgs(&a, "", *s.Ack)
+		return p.checkArgs(a, "", *s.Ack)
 	case s.Set != nil && len(s.Set) > p.o.MaxSession:
-		return a, fmt.Errorf("set: longer than %d bytes", p.o.MaxSession)
+		return fmt.Errorf("set: longer than %d bytes", p.o.MaxSession)
 	case s.Disconnect != nil && *s.Disconnect != "namespace" && *s.Disconnect != "connection":
-		return a, fmt.Errorf(`disconnect: %q is neither "namespace" nor "connection"`, *s.Disconnect)
+		return fmt.Errorf(`disconnect: %q is neither "namespace" nor "connection"`, *s.Disconnect)
 	}
-	return a, nil
+	return nil
 }
 
 // checkArgs prepares arguments and encodes them once for nothing: that shows
@@ -150,10 +154,19 @@ func (p *port) checkArgs(a *action, event string, args []json.RawMessage) error 
 	}
 	var err error
 	var atts [][]byte
+	room, _ := scratch.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	buf := (*room)[:0]
 	if a.Emit != nil {
-		_, atts, err = sio.AppendEvent(nil, p.ns.Name(), -1, event, a.args)
+		buf, atts, err = sio.AppendEvent(buf, p.ns.Name(), -1, event, a.args)
 	} else {
-		_, atts, err = sio.AppendAck(nil, p.ns.Name(), 0, a.args)
+		buf, atts, err = sio.AppendAck(buf, p.ns.Name(), 0, a.args)
+	}
+	if cap(buf) <= maxScratch {
+		*room = buf
+		scratch.Put(room)
 	}
 	if err == nil && len(atts) > p.o.MaxAttachments {
 		err = fmt.Errorf("more than %d binary values", p.o.MaxAttachments)

@@ -3,7 +3,9 @@ package app
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,7 @@ import (
 type App struct {
 	o         Options
 	endpoints map[string]*endpoint // by URL
+	transport *http.Transport
 	prefix    string
 	ids       atomic.Uint64
 	fails     tally
@@ -43,21 +46,20 @@ func New(o Options) (*App, error) {
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
 	a.prefix = hex.EncodeToString(random[:]) + "-"
-	client := newClient(&a.o)
-	for _, u := range o.Namespaces {
-		a.add(u, client)
-	}
+	a.transport = newTransport(&a.o)
+	urls := slices.Collect(maps.Values(o.Namespaces))
 	if o.URL != "" {
-		a.add(o.URL, client)
+		urls = append(urls, o.URL)
+	}
+	for _, u := range urls {
+		if a.endpoints[u] != nil {
+			continue
+		}
+		if a.endpoints[u], err = newEndpoint(u, &a.o, a.transport); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
-}
-
-func (a *App) add(url string, client *http.Client) {
-	if a.endpoints[url] == nil {
-		a.endpoints[url] = &endpoint{url: url, o: &a.o, client: client, log: a.o.Logger,
-			now: time.Now}
-	}
 }
 
 // Mount makes the application handle a namespace, before clients connect;
@@ -81,9 +83,7 @@ func (a *App) Mount(ns *socketio.Namespace) bool {
 // Close logs what was counted and not logged yet. The server must have ended.
 func (a *App) Close() {
 	a.fails.flush()
-	for _, e := range a.endpoints {
-		e.client.CloseIdleConnections()
-	}
+	a.transport.CloseIdleConnections()
 }
 
 // Stats are sums since the start.

@@ -69,8 +69,8 @@ func BenchmarkOwnCost(b *testing.B) {
 	a, err := New(Options{URL: "http://x/", Secret: secret})
 	require.NoError(b, err)
 	e := a.endpoints["http://x/"]
-	e.client = &http.Client{Transport: echo{[]byte(`{"do":[{"emit":"said","to":"lobby",` +
-		`"args":["Ann","a message of some length"]},{"ack":["ok"]}]}`)}}
+	e.http = echo{[]byte(`{"do":[{"emit":"said","to":"lobby",` +
+		`"args":["Ann","a message of some length"]},{"ack":["ok"]}]}`)}
 	srv, _ := serve(b, Options{URL: "http://127.0.0.1:1"})
 	p := &port{app: a, o: &a.o, ns: srv.Of("/"), e: e}
 	m := &member{head: []byte(`"sid":"awMAAAAAfmABe_fxezt5","namespace":"/",` +

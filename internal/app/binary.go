@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/throng-server/throng/protocol/sio"
+	"github.com/throng-server/throng/socketio"
 )
 
 // binaryKey is the only member of an object that stands for bytes, in base64.
@@ -18,6 +19,26 @@ var errBinary = errors.New(`an object with "$binary" has one member, a string in
 // plain tells that there can be no member like binaryKey in JSON text.
 func plain(text []byte) bool {
 	return bytes.IndexByte(text, '$') < 0 && !bytes.Contains(text, []byte(`\u0024`))
+}
+
+// appendEventArgs is appendArgs for those of an event. Without bytes they are
+// what the client wrote, and were checked when they came.
+func appendEventArgs(dst []byte, e *socketio.Event) ([]byte, error) {
+	if len(e.Attachments()) > 0 {
+		return appendArgs(dst, e.Raw())
+	}
+	start := len(dst)
+	for i, a := range e.Args() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, a...)
+	}
+	if plain(dst[start:]) {
+		return dst, nil
+	}
+	text := bytes.Clone(dst[start:])
+	return appendEscaped(dst[:start], text), nil
 }
 
 // appendArgs appends arguments of a client, "a,b", with bytes as objects.

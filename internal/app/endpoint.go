@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,21 +19,31 @@ type call struct {
 	id   string
 	name string // of the event, or its type
 	body []byte
-	sent bool // guarded by the endpoint's mutex
 
-	done   chan struct{} // closed when the rest is set
-	answer []byte        // JSON, or empty
+	// sent and what follows are guarded by the endpoint's mutex until sent.
+	sent bool
+	one  [1]*call // the call by itself, as a list
+	// wake gets, once, either calls for whoever waits for this one to post, it
+	// the first of them, or nil when the rest is set. Only calls that wait for
+	// their turn have it.
+	wake chan []*call
+
+	answer []byte // JSON, or empty
 	failed *Failure
 }
 
 // endpoint is one URL: its queue, its connections, its health. Any goroutine.
 type endpoint struct {
-	url    string
-	o      *Options
-	client *http.Client
-	log    *slog.Logger
-	brk    breaker
-	now    func() time.Time
+	url  string
+	o    *Options
+	http http.RoundTripper
+	log  *slog.Logger
+	brk  breaker
+	now  func() time.Time
+
+	request *http.Request // without body; nil: each has a URL of its own
+	routes  bool          // names are part of the URL
+	spare   sync.Pool     // of *attempt
 
 	batch atomic.Int32 // calls it takes in one request; 0 and 1: one
 
@@ -43,77 +54,125 @@ type endpoint struct {
 	requests, batches, retried atomic.Uint64
 }
 
+func newEndpoint(url string, o *Options, via http.RoundTripper) (*endpoint, error) {
+	e := &endpoint{url: url, o: o, http: via, log: o.Logger, now: time.Now,
+		routes: strings.Contains(url, eventMark)}
+	if e.routes {
+		return e, nil
+	}
+	var err error
+	e.request, err = newRequest(url)
+	return e, err
+}
+
 // ask posts a call and waits for its answer, at most twice the timeout: for
-// its turn and for the endpoint.
+// its turn and for the endpoint. Whoever asks posts: a request under way is
+// one goroutine that would wait anyway, and what waits in a batch waits for it.
 func (e *endpoint) ask(c *call) ([]byte, *Failure) {
 	if retry := e.brk.blocked(e.now()); retry > 0 {
 		return nil, unavailable(retry, nil)
 	}
-	c.done = make(chan struct{})
 	e.mu.Lock()
+	if len(e.waiting) == 0 && e.free() {
+		retry, ok := e.brk.allow(e.now())
+		if !ok {
+			e.mu.Unlock()
+			return nil, unavailable(retry, nil)
+		}
+		e.flying++
+		e.mu.Unlock()
+		c.one[0] = c
+		e.send(c.one[:])
+		return c.answer, c.failed
+	}
 	if len(e.waiting) >= e.o.MaxWaiting {
 		e.mu.Unlock()
 		return nil, busy()
 	}
+	c.wake = make(chan []*call, 1)
 	e.waiting = append(e.waiting, c)
 	e.start()
-	sent := c.sent
 	e.mu.Unlock()
-	if !sent && !e.turn(c) {
+	list, ok := e.turn(c)
+	if !ok {
 		return nil, busy()
 	}
-	<-c.done
+	if list != nil {
+		e.send(list)
+	}
 	return c.answer, c.failed
 }
 
-// turn waits until a call is on its way; false: too long, it was taken back.
-func (e *endpoint) turn(c *call) bool {
+// turn waits until a call may be posted, by the caller if there is a list, or
+// was; false: too long, it was taken back.
+func (e *endpoint) turn(c *call) (list []*call, ok bool) {
 	t := time.NewTimer(e.o.Timeout)
 	defer t.Stop()
 	select {
-	case <-c.done:
-		return true
+	case list = <-c.wake:
+		return list, true
 	case <-t.C:
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c.sent {
-		return true // and its request has a timeout of its own
+	sent := c.sent
+	if !sent {
+		e.forget(c)
 	}
-	for i, w := range e.waiting {
-		if w == c {
-			e.waiting = append(e.waiting[:i:i], e.waiting[i+1:]...)
-			break
-		}
+	e.mu.Unlock()
+	if sent { // and its request has a timeout of its own
+		return <-c.wake, true
 	}
-	return false
+	return nil, false
 }
 
-// start sends what may be sent now. The mutex is held.
+// forget takes a call out of the queue. The oldest ones go first, so that it is
+// found at once and nothing moves. The mutex is held.
+func (e *endpoint) forget(c *call) {
+	i := slices.Index(e.waiting, c)
+	if i == 0 {
+		e.waiting[0] = nil
+		e.waiting = e.waiting[1:]
+		return
+	}
+	e.waiting = slices.Delete(e.waiting, i, i+1)
+}
+
+// size returns how many calls go in one request. The mutex is held.
+func (e *endpoint) size() int {
+	if e.routes {
+		return 1
+	}
+	return max(int(e.batch.Load()), 1)
+}
+
+// free tells that another request may begin. The mutex is held.
+func (e *endpoint) free() bool {
+	limit := e.o.MaxRequests
+	if e.size() > 1 {
+		limit = min(limit, batchRequests)
+	}
+	return e.flying < limit
+}
+
+// start lets go what may be sent now. The mutex is held.
 func (e *endpoint) start() {
-	for len(e.waiting) > 0 {
-		n, limit := int(e.batch.Load()), e.o.MaxRequests
-		if strings.Contains(e.url, eventMark) {
-			n = 1
-		}
-		if n > 1 {
-			limit = min(limit, batchRequests)
-		}
-		if e.flying >= limit {
-			return
-		}
+	for len(e.waiting) > 0 && e.free() {
 		retry, ok := e.brk.allow(e.now())
 		if !ok {
 			for _, c := range e.waiting {
 				c.sent = true
 				c.failed = unavailable(retry, nil)
-				close(c.done)
+				c.wake <- nil
 			}
 			e.waiting = nil
 			return
 		}
-		n = min(max(n, 1), len(e.waiting))
-		list := make([]*call, n)
+		n := min(e.size(), len(e.waiting))
+		first := e.waiting[0]
+		list := first.one[:]
+		if n > 1 {
+			list = make([]*call, n)
+		}
 		copy(list, e.waiting)
 		clear(e.waiting[:n])
 		e.waiting = e.waiting[n:]
@@ -121,7 +180,7 @@ func (e *endpoint) start() {
 			c.sent = true
 		}
 		e.flying++
-		go e.send(list)
+		first.wake <- list
 	}
 }
 
@@ -135,11 +194,13 @@ func (e *endpoint) send(list []*call) {
 			e.log.Info("the application is available again", "url", e.url)
 		}
 	}
-	for _, c := range list {
-		if f != nil {
+	if f != nil {
+		for _, c := range list {
 			c.failed = f
 		}
-		close(c.done)
+	}
+	for _, c := range list[1:] {
+		c.wake <- nil
 	}
 	e.mu.Lock()
 	e.flying--
@@ -150,7 +211,7 @@ func (e *endpoint) send(list []*call) {
 // deliver posts calls and gives each its part of the answer.
 func (e *endpoint) deliver(list []*call) *Failure {
 	if len(list) == 1 {
-		answer, f := e.post(list[0], list[0].body, e.o.MaxAnswer)
+		answer, f := e.post(list[0].id, list[0].name, list[0].body, e.o.MaxAnswer)
 		list[0].answer = answer
 		return f
 	}
@@ -166,7 +227,7 @@ func (e *endpoint) deliver(list []*call) *Failure {
 		body = append(body, c.body...)
 	}
 	e.batches.Add(1)
-	answer, f := e.post(&call{}, append(body, ']'), e.o.MaxAnswer*len(list))
+	answer, f := e.post("", "", append(body, ']'), e.o.MaxAnswer*len(list))
 	if f != nil {
 		return f
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/throng-server/throng/protocol/sio"
@@ -112,15 +111,15 @@ func (p *port) connected(s *socketio.Socket) {
 func (p *port) event(s *socketio.Socket, e *socketio.Event) {
 	m := memberOf(s)
 	c := p.newCall("event", s, m)
-	c.body = sio.AppendString(append(c.body, `,"event":`...), e.Name())
 	c.name = e.Name()
-	if strings.Contains(p.e.url, eventMark) && !routable(c.name) {
+	c.body = sio.AppendString(append(c.body, `,"event":`...), c.name)
+	if p.e.routes && !routable(c.name) {
 		f := &Failure{Code: CodeInvalid, Message: "the application has no route for such a name"}
 		p.fail(c.name, f)
 		_ = e.Ack(f.notice()) // fails only for a client that has gone
 		return
 	}
-	body, err := appendArgs(append(c.body, `,"args":[`...), e.Raw())
+	body, err := appendEventArgs(append(c.body, `,"args":[`...), e)
 	var list []action
 	f := &Failure{Code: CodeInvalid, Message: "the event cannot be passed on", detail: err}
 	if err == nil {
@@ -133,7 +132,7 @@ func (p *port) event(s *socketio.Socket, e *socketio.Event) {
 		list, _, f = p.ask(c)
 	}
 	if f != nil {
-		p.fail(e.Name(), f)
+		p.fail(c.name, f)
 		_ = e.Ack(f.notice()) // fails only for a client that has gone
 		return
 	}

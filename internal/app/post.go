@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -32,6 +34,8 @@ const (
 const (
 	maxBatch = 1000
 	maxRoute = 64 // bytes of a name in a URL
+	// maxGuess is the largest answer that gets its memory before it comes.
+	maxGuess = 64 << 10
 	// idleTime is shorter than any server keeps an idle connection: one that
 	// is about to be closed must not be used for an event.
 	idleTime    = time.Second
@@ -61,14 +65,22 @@ func routable(name string) bool {
 // Sign returns the signature of a body: "sha256=" and the hexadecimal
 // HMAC-SHA256 of the timestamp, a dot and the body.
 func Sign(secret []byte, timestamp string, body []byte) string {
-	m := hmac.New(sha256.New, secret)
-	m.Write([]byte(timestamp))
-	m.Write([]byte{'.'})
-	m.Write(body)
-	return "sha256=" + hex.EncodeToString(m.Sum(nil))
+	return sign(hmac.New(sha256.New, secret), timestamp, body)
 }
 
-func newClient(o *Options) *http.Client {
+// sign is Sign with a hash that has the secret, and may have been used.
+func sign(m hash.Hash, timestamp string, body []byte) string {
+	const prefix = "sha256="
+	var sum [sha256.Size]byte
+	var text [len(prefix) + 2*sha256.Size]byte
+	m.Reset()
+	_, _ = io.WriteString(m, timestamp) // never fails
+	m.Write([]byte{'.'})
+	m.Write(body)
+	return string(hex.AppendEncode(append(text[:0], prefix...), m.Sum(sum[:0])))
+}
+
+func newTransport(o *Options) *http.Transport {
 	t := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: min(dialTimeout, o.Timeout)}).DialContext,
 		MaxIdleConnsPerHost: o.MaxRequests,
@@ -80,26 +92,74 @@ func newClient(o *Options) *http.Client {
 		t.Protocols.SetUnencryptedHTTP2(true)
 		t.Protocols.SetHTTP2(true)
 	}
-	return &http.Client{Transport: t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return t
+}
+
+// newRequest makes a request without body. It goes to a RoundTripper without
+// http.Client, which would follow redirects and knows cookies, and copies a
+// request for that; only the password of the URL is its work otherwise.
+func newRequest(url string) (*http.Request, error) {
+	r, err := http.NewRequest(http.MethodPost, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header["Content-Type"] = []string{"application/json"}
+	r.Header["User-Agent"] = []string{"throng"}
+	if u := r.URL.User; u != nil {
+		password, _ := u.Password()
+		r.SetBasicAuth(u.Username(), password)
+	}
+	return r, nil
+}
+
+// attempt is what one request after the other can use: a context with its
+// timer, and a hash with the secret.
+type attempt struct {
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	timer *time.Timer
+	hash  hash.Hash
+}
+
+// begin returns an attempt that ends after the timeout. It must be given back.
+func (e *endpoint) begin() *attempt {
+	if a, ok := e.spare.Get().(*attempt); ok {
+		a.timer.Reset(e.o.Timeout)
+		return a
+	}
+	a := &attempt{}
+	a.ctx, a.stop = context.WithCancelCause(context.Background())
+	if len(e.o.Secret) > 0 {
+		a.hash = hmac.New(sha256.New, e.o.Secret)
+	}
+	a.timer = time.AfterFunc(e.o.Timeout, func() { a.stop(context.DeadlineExceeded) })
+	return a
+}
+
+func (e *endpoint) finish(a *attempt) {
+	if a.timer.Stop() {
+		e.spare.Put(a)
+	} else {
+		a.stop(nil)
+	}
 }
 
 // post sends the body of a call, or of a batch, and returns the answer's, at
 // most limit bytes. Attempts that have sent nothing are repeated, others only if
 // the endpoint handles an id once; all together have one timeout.
-func (e *endpoint) post(c *call, body []byte, limit int) ([]byte, *Failure) {
-	ctx, cancel := context.WithTimeout(context.Background(), e.o.Timeout)
-	defer cancel()
+func (e *endpoint) post(id, name string, body []byte, limit int) ([]byte, *Failure) {
+	a := e.begin()
+	defer e.finish(a)
 	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		answer, f := e.attempt(ctx, c, body, limit)
-		if f == nil || attempt == maxAttempts || !e.repeatable(f) {
+	for n := 1; ; n++ {
+		answer, f := e.try(a, id, name, body, limit)
+		if f == nil || n == maxAttempts || !e.repeatable(f) {
 			return answer, f
 		}
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
-		case <-ctx.Done():
+		case <-a.ctx.Done():
 			t.Stop()
 			return nil, f
 		}
@@ -112,34 +172,48 @@ func (e *endpoint) repeatable(f *Failure) bool {
 	return f.Code == CodeUnavailable || e.o.Retry && f.Code != CodeTimeout && f.down()
 }
 
-func (e *endpoint) attempt(ctx context.Context, c *call, body []byte, limit int) (
+func (e *endpoint) try(a *attempt, id, name string, body []byte, limit int) (
 	[]byte, *Failure,
 ) {
-	url := strings.ReplaceAll(e.url, eventMark, c.name)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, unavailable(0, err)
+	template := e.request
+	if template == nil {
+		var err error
+		if template, err = newRequest(strings.ReplaceAll(e.url, eventMark, name)); err != nil {
+			return nil, unavailable(0, err)
+		}
 	}
-	h := req.Header
-	h["Content-Type"] = []string{"application/json"}
-	h["User-Agent"] = []string{"throng"}
-	if c.id != "" {
-		h[HeaderID] = []string{c.id}
+	req := template.WithContext(a.ctx)
+	req.ContentLength = int64(len(body))
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.GetBody = func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(body)), nil
 	}
-	if len(e.o.Secret) > 0 {
+	// What the transport reads of a request belongs to it, until nobody knows
+	// when: only what is never written to is shared.
+	req.Header = make(http.Header, len(template.Header)+3)
+	maps.Copy(req.Header, template.Header)
+	values := new([3]string)
+	set := func(i int, field, value string) {
+		values[i] = value
+		req.Header[field] = values[i : i+1 : i+1]
+	}
+	if id != "" {
+		set(0, HeaderID, id)
+	}
+	if a.hash != nil {
 		ts := strconv.FormatInt(e.now().Unix(), 10)
-		h[HeaderTimestamp] = []string{ts}
-		h[HeaderSignature] = []string{Sign(e.o.Secret, ts, body)}
+		set(1, HeaderTimestamp, ts)
+		set(2, HeaderSignature, sign(a.hash, ts, body))
 	}
 	e.requests.Add(1)
-	resp, err := e.client.Do(req)
+	resp, err := e.http.RoundTrip(req)
 	if err != nil {
-		return nil, broken(err)
+		return nil, broken(a.ctx, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	answer, err := read(resp, limit)
 	if err != nil {
-		return nil, broken(err)
+		return nil, broken(a.ctx, err)
 	}
 	if resp.StatusCode/100 != 2 {
 		return nil, refused(resp)
@@ -152,13 +226,24 @@ func (e *endpoint) attempt(ctx context.Context, c *call, body []byte, limit int)
 	return bytes.TrimSpace(answer), nil
 }
 
+// read returns the body of an answer, or its first limit+1 bytes.
+func read(resp *http.Response, limit int) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= min(int64(limit), maxGuess) {
+		// With room for the end, which lets the connection go.
+		b := bytes.NewBuffer(make([]byte, 0, n+bytes.MinRead))
+		_, err := b.ReadFrom(resp.Body)
+		return b.Bytes(), err
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+}
+
 // broken is a request without a whole answer.
-func broken(err error) *Failure {
+func broken(ctx context.Context, err error) *Failure {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return unavailable(minOpen, err)
 	}
-	if t := net.Error(nil); errors.As(err, &t) && t.Timeout() {
+	if t := net.Error(nil); ctx.Err() != nil || errors.As(err, &t) && t.Timeout() {
 		return &Failure{Code: CodeTimeout, Message: "the application did not answer in time",
 			detail: err}
 	}
