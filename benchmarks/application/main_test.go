@@ -13,9 +13,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ const (
 	partVar    = "THRONG_APP_PART"
 	urlVar     = "THRONG_APP_URL"
 	limitVar   = "THRONG_APP_LIMIT" // requests at a time
+	timeoutVar = "THRONG_APP_TIMEOUT"
 	profileVar = "THRONG_APP_PROFILE"
 )
 
@@ -54,17 +57,25 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// answer is what the endpoint says to every call.
+// answer is what the endpoint says to every call but connects.
 const answer = `{"do":[{"ack":["ok"]}]}`
+
+// rooms are what the endpoint spreads sockets over.
+const rooms = 100
 
 // beEndpoint answers at once. Below /batch it takes several calls in a
 // request.
 func beEndpoint() error {
+	var connects atomic.Int64
 	serve := func(w http.ResponseWriter, r *http.Request, list bool) {
 		body, err := io.ReadAll(r.Body)
 		want := app.Sign(secret, r.Header.Get(app.HeaderTimestamp), body)
 		if err != nil || !hmac.Equal([]byte(want), []byte(r.Header.Get(app.HeaderSignature))) {
 			http.Error(w, "signature", http.StatusUnauthorized)
+			return
+		}
+		if bytes.HasPrefix(body, []byte(`{"type":"connect"`)) {
+			_, _ = fmt.Fprintf(w, `{"do":[{"join":"r%d"}]}`, connects.Add(1)%rooms)
 			return
 		}
 		if !list || body[0] != '[' {
@@ -99,9 +110,13 @@ func beServer() error {
 	if err != nil {
 		return err
 	}
+	timeout, err := time.ParseDuration(os.Getenv(timeoutVar))
+	if err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	a, err := app.New(app.Options{URL: os.Getenv(urlVar), Secret: secret, MaxRequests: limit,
-		Logger: log})
+		Timeout: timeout, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -110,6 +125,13 @@ func beServer() error {
 		return err
 	}
 	a.Mount(srv.Of("/"))
+	// What has nothing to do with the application.
+	own := srv.Of("/own")
+	own.On("echo", func(_ *socketio.Socket, e *socketio.Event) { _ = e.Ack() })
+	socketio.On(own, "push", func(_ *socketio.Socket, room string) error {
+		return srv.To(room).Emit("push")
+	})
+	own.On("all", func(*socketio.Socket, *socketio.Event) { _ = srv.Emit("all") })
 	if err := srv.Start(); err != nil {
 		return err
 	}
@@ -125,11 +147,23 @@ func beServer() error {
 		defer pprof.StopCPUProfile()
 	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		_ = json.NewEncoder(os.Stdout).Encode(a.Stats())
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		_ = json.NewEncoder(os.Stdout).Encode(figures{a.Stats(), m.NumGC, m.Sys - m.HeapReleased,
+			srv.Stats().Workers, runtime.NumGoroutine()})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return srv.Shutdown(ctx)
+}
+
+// figures are those of the server.
+type figures struct {
+	app.Stats
+	Collections uint32
+	Memory      uint64 // of the process, in bytes
+	Workers     int
+	Goroutines  int
 }
 
 // child is a process of this binary that plays a part; it ends with its
@@ -172,8 +206,7 @@ func (c *child) line() string {
 	return s
 }
 
-// stats are those of the server's application.
-func (c *child) stats() (s app.Stats) {
+func (c *child) stats() (s figures) {
 	c.t.Helper()
 	_, err := io.WriteString(c.in, "\n")
 	require.NoError(c.t, err)

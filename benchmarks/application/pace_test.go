@@ -31,6 +31,12 @@ type sizes struct {
 	clients       int
 	period, round time.Duration
 	rounds        int
+
+	crowd, rate     int // clients, and their events a second
+	burst           int // events at once
+	timeout, freeze time.Duration
+	cycles          int
+	strict          bool // times are asserted
 }
 
 // variants are how the endpoint is asked.
@@ -50,7 +56,8 @@ func set(t testing.TB, path string, limit, n int) *setting {
 	t.Helper()
 	s := &setting{endpoint: start(t, "endpoint")}
 	url := "http://" + s.endpoint.addr + "/" + path
-	s.server = start(t, "server", urlVar+"="+url, limitVar+"="+strconv.Itoa(limit))
+	s.server = start(t, "server", urlVar+"="+url, limitVar+"="+strconv.Itoa(limit),
+		timeoutVar+"=10s")
 	frame := client.Frame(event)
 	for range n {
 		c, err := client.Dial(s.server.addr, "")
@@ -101,12 +108,12 @@ func post(tr *http.Transport, url string) error {
 // result sums up what was waited for.
 type result struct {
 	n        int
-	rate     float64
+	rate     float64 // a second
 	p50, p99 time.Duration
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%.0f/s, p50 %.2f ms, p99 %.2f ms", r.rate, ms(r.p50), ms(r.p99))
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms", ms(r.p50), ms(r.p99))
 }
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
@@ -173,9 +180,9 @@ func TestPace(t *testing.T) {
 			require.Zero(t, after.Failed)
 			require.EqualValues(t, events, after.Calls-before.Calls)
 			a, b := median(all), median(bare)
-			t.Logf("through the server: %v; directly: %v; added: p50 %.2f ms, p99 %.2f ms; "+
+			t.Logf("%.0f events/s through the server: %v; directly: %v; added: p50 %.2f ms, p99 %.2f ms; "+
 				"processor time of an event: server %.0f us, endpoint %.0f us; %.2f events a request",
-				a, b, ms(a.p50-b.p50), ms(a.p99-b.p99), us(own, events), us(theirs, events),
+				a.rate, a, b, ms(a.p50-b.p50), ms(a.p99-b.p99), us(own, events), us(theirs, events),
 				float64(events)/float64(after.Requests-before.Requests))
 		})
 	}

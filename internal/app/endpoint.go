@@ -3,7 +3,6 @@ package app
 import (
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,13 +19,13 @@ type call struct {
 	name string // of the event, or its type
 	body []byte
 
-	// sent and what follows are guarded by the endpoint's mutex until sent.
-	sent bool
-	one  [1]*call // the call by itself, as a list
+	one [1]*call // the call by itself, as a list
 	// wake gets, once, either calls for whoever waits for this one to post, it
 	// the first of them, or nil when the rest is set. Only calls that wait for
 	// their turn have it.
-	wake chan []*call
+	wake  chan []*call
+	until time.Time // when waiting has been too long
+	left  bool      // it was dismissed
 
 	answer []byte // JSON, or empty
 	failed *Failure
@@ -48,8 +47,12 @@ type endpoint struct {
 	batch atomic.Int32 // calls it takes in one request; 0 and 1: one
 
 	mu      sync.Mutex
-	waiting []*call
+	waiting []*call // the longest first
 	flying  int
+	leaving []*call // dismissed, not told yet
+	telling bool    // one of them has been told, and will tell the next
+	expiry  *time.Timer
+	armed   bool
 
 	requests, batches, retried atomic.Uint64
 }
@@ -85,56 +88,83 @@ func (e *endpoint) ask(c *call) ([]byte, *Failure) {
 		e.send(c.one[:])
 		return c.answer, c.failed
 	}
-	if len(e.waiting) >= e.o.MaxWaiting {
+	if len(e.waiting)+len(e.leaving) >= e.o.MaxWaiting {
 		e.mu.Unlock()
 		return nil, busy()
 	}
 	c.wake = make(chan []*call, 1)
+	c.until = time.Now().Add(e.o.Timeout)
 	e.waiting = append(e.waiting, c)
 	e.start()
+	e.arm()
 	e.mu.Unlock()
-	list, ok := e.turn(c)
-	if !ok {
-		return nil, busy()
-	}
+	list := <-c.wake
 	if list != nil {
 		e.send(list)
+	} else if c.left {
+		e.mu.Lock()
+		e.tell()
+		e.mu.Unlock()
 	}
 	return c.answer, c.failed
 }
 
-// turn waits until a call may be posted, by the caller if there is a list, or
-// was; false: too long, it was taken back.
-func (e *endpoint) turn(c *call) (list []*call, ok bool) {
-	t := time.NewTimer(e.o.Timeout)
-	defer t.Stop()
-	select {
-	case list = <-c.wake:
-		return list, true
-	case <-t.C:
-	}
-	e.mu.Lock()
-	sent := c.sent
-	if !sent {
-		e.forget(c)
-	}
-	e.mu.Unlock()
-	if sent { // and its request has a timeout of its own
-		return <-c.wake, true
-	}
-	return nil, false
-}
-
-// forget takes a call out of the queue. The oldest ones go first, so that it is
-// found at once and nothing moves. The mutex is held.
-func (e *endpoint) forget(c *call) {
-	i := slices.Index(e.waiting, c)
-	if i == 0 {
-		e.waiting[0] = nil
-		e.waiting = e.waiting[1:]
+// arm has expire look at the queue when its first call has waited for too
+// long. One timer does, since all wait equally long. The mutex is held.
+func (e *endpoint) arm() {
+	if e.armed || len(e.waiting) == 0 {
 		return
 	}
-	e.waiting = slices.Delete(e.waiting, i, i+1)
+	e.armed = true
+	d := time.Until(e.waiting[0].until)
+	if e.expiry == nil {
+		e.expiry = time.AfterFunc(d, e.expire)
+	} else {
+		e.expiry.Reset(d)
+	}
+}
+
+// expire dismisses the calls that have waited for too long.
+func (e *endpoint) expire() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.armed = false
+	now := time.Now()
+	n := 0
+	for n < len(e.waiting) && !now.Before(e.waiting[n].until) {
+		n++
+	}
+	e.dismiss(n, busy())
+	e.arm()
+}
+
+// dismiss ends the first n calls that wait. Thousands may wait when an endpoint
+// goes down: they are told one after the other, each by the one before. All at
+// once they would stand in every processor's queue, and event loops behind
+// them. The mutex is held.
+func (e *endpoint) dismiss(n int, f *Failure) {
+	for _, c := range e.waiting[:n] {
+		c.failed, c.left = f, true
+	}
+	e.leaving = append(e.leaving, e.waiting[:n]...)
+	clear(e.waiting[:n])
+	e.waiting = e.waiting[n:]
+	if !e.telling {
+		e.tell()
+	}
+}
+
+// tell wakes one that was dismissed. The mutex is held.
+func (e *endpoint) tell() {
+	e.telling = len(e.leaving) > 0
+	if !e.telling {
+		e.leaving = nil
+		return
+	}
+	c := e.leaving[0]
+	e.leaving[0] = nil
+	e.leaving = e.leaving[1:]
+	c.wake <- nil
 }
 
 // size returns how many calls go in one request. The mutex is held.
@@ -159,12 +189,7 @@ func (e *endpoint) start() {
 	for len(e.waiting) > 0 && e.free() {
 		retry, ok := e.brk.allow(e.now())
 		if !ok {
-			for _, c := range e.waiting {
-				c.sent = true
-				c.failed = unavailable(retry, nil)
-				c.wake <- nil
-			}
-			e.waiting = nil
+			e.dismiss(len(e.waiting), unavailable(retry, nil))
 			return
 		}
 		n := min(e.size(), len(e.waiting))
@@ -176,9 +201,6 @@ func (e *endpoint) start() {
 		copy(list, e.waiting)
 		clear(e.waiting[:n])
 		e.waiting = e.waiting[n:]
-		for _, c := range list {
-			c.sent = true
-		}
 		e.flying++
 		first.wake <- list
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,33 @@ func TestTurnThatNeverComes(t *testing.T) {
 	_, f := e.ask(&call{})
 	require.Equal(t, CodeBusy, f.Code)
 	require.Empty(t, e.waiting)
+}
+
+// Calls that are dismissed are told one after the other, each by the one
+// before, and in their order.
+func TestDismissed(t *testing.T) {
+	t.Parallel()
+	e := &endpoint{o: &Options{Timeout: time.Hour, MaxRequests: 1, MaxWaiting: 8},
+		now: time.Now, flying: 1}
+	for range 9 {
+		e.waiting = append(e.waiting, &call{wake: make(chan []*call, 1)})
+	}
+	list := slices.Clone(e.waiting)
+	e.dismiss(4, busy())
+	e.dismiss(5, unavailable(time.Second, nil))
+	_, f := e.ask(&call{})
+	require.Equal(t, CodeBusy, f.Code, "those count who have not been told")
+	for i, c := range list {
+		for _, later := range list[i+1:] {
+			require.Empty(t, later.wake)
+		}
+		require.Nil(t, <-c.wake)
+		require.True(t, c.left)
+		require.Equal(t, i < 4, c.failed.Code == CodeBusy)
+		e.tell()
+	}
+	require.False(t, e.telling)
+	require.Empty(t, e.leaving)
 }
 
 func TestWrongSignature(t *testing.T) {

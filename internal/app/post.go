@@ -218,7 +218,10 @@ func (e *endpoint) try(a *attempt, id, name string, body []byte, limit int) (
 	if resp.StatusCode/100 != 2 {
 		return nil, refused(resp)
 	}
-	n, _ := strconv.Atoi(resp.Header.Get(HeaderBatch)) // 0: one at a time
+	n := 0 // one at a time
+	if v := resp.Header.Get(HeaderBatch); v != "" {
+		n, _ = strconv.Atoi(v)
+	}
 	e.batch.Store(int32(min(n, maxBatch)))
 	if len(answer) > limit {
 		return nil, invalid(fmt.Sprintf("longer than %d bytes", limit))
