@@ -99,6 +99,10 @@ func TestEndpointFrozen(t *testing.T) {
 	// Both requests are taken now, and the place in the queue.
 	others[0].send(`422["freeze"]`)
 	require.Eventually(t, func() bool { return a.Stats().Flying == 2 }, patience, time.Millisecond)
+	// The one that waits gives up well after those two.
+	flew := time.Now()
+	require.Eventually(t, func() bool { return time.Since(flew) > 100*time.Millisecond }, patience,
+		10*time.Millisecond)
 	others[1].send(`422["wait"]`)
 	require.Eventually(t, func() bool { return a.Stats().Waiting == 1 }, patience, time.Millisecond)
 	others[2].send(`422["too much"]`)
