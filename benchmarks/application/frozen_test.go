@@ -23,6 +23,7 @@ type crowd struct {
 	sent, acked, pushed, alls atomic.Int64
 	refused                   atomic.Int64 // acknowledgements that say so
 	extra                     atomic.Int64 // events to be sent at once
+	idle                      atomic.Bool  // none is sent any more
 	err                       error
 }
 
@@ -60,6 +61,9 @@ func (c *crowd) run(rate int) error {
 		default:
 		}
 		due := int(time.Since(begun).Seconds()*float64(rate)) + int(c.extra.Load())
+		if c.idle.Load() {
+			due = i
+		}
 		for last := min(due, i+100); i < last; i++ { // and reads meanwhile
 			if err := c.Send(i%c.Len(), frame); err != nil {
 				return err
@@ -185,6 +189,9 @@ func TestFrozen(t *testing.T) {
 	}
 	require.Less(t, last.Memory, first.Memory+128<<20)
 	require.NotZero(t, c.refused.Load())
+	c.idle.Store(true)
+	require.Eventually(t, func() bool { return c.acked.Load() == c.sent.Load() }, time.Minute,
+		time.Millisecond, "every event is answered")
 	require.Eventually(t, func() bool { return c.pushed.Load() == int64(o.pushes*size.crowd/rooms) },
 		10*time.Second, time.Millisecond, "everybody in the room has each push")
 }
