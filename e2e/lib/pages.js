@@ -5,12 +5,13 @@ import { Demo, freePort, launch, shots } from "./browser.js";
 
 const patience = 15000;
 
-// usePages starts a demo and a browser for the tests of a file.
-export function usePages() {
+// usePages starts a demo, or what else has a url and stop(), and a browser for
+// the tests of a file.
+export function usePages(startSite = (port) => Demo.start(port)) {
   const t = {};
   const start = async () => {
     t.port = await freePort();
-    [t.browser, t.demo, t.out] = await Promise.all([launch(), Demo.start(t.port), shots()]);
+    [t.browser, t.demo, t.out] = await Promise.all([launch(), startSite(t.port), shots()]);
   };
   // Once, and whichever hook comes first: they do not wait for each other.
   t.ready = () => (t.starting ??= start());

@@ -4,13 +4,14 @@ import { createInterface } from "node:readline";
 
 // Program is a child process whose stdout lines can be awaited.
 export class Program {
-  constructor(path, args, { env = {} } = {}) {
+  constructor(path, args, { env = {}, cwd } = {}) {
     this.lines = [];
     this.stderr = "";
     this.waiters = new Set();
     this.child = spawn(path, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
+      cwd,
     });
     this.exited = new Promise((resolve) => {
       this.child.on("error", (err) => resolve({ code: null, signal: null, err }));

@@ -1,91 +1,121 @@
-"""A chat with rooms as an ordinary Flask application behind throng.
+"""Chat, notifications, a dashboard and computations as ordinary Flask routes.
 
-    THRONG_SECRET_FILE=key gunicorn --workers 4 --bind 127.0.0.1:8000 app:app
-    throng serve --upstream http://127.0.0.1:8000 --app-secret-file key \
-        --app-url 'http://127.0.0.1:8000/_throng/{event}'
-
-throng holds the sockets and posts what clients do to the routes below
-/_throng/; the answers say what to do. No state is kept here, so that any worker
-may handle any event. docs/app.md describes calls and answers.
+throng posts what clients do to the routes below /_throng/, and does what the
+answers say. No state is kept here: any worker may handle any event.
 """
-import hashlib
-import hmac
 import os
-import time
 
-from flask import Flask, abort, g, request
+from flask import Flask, g, request
+
+import tasks
+from throng import ask, field, push, receive
 
 app = Flask(__name__)
-with open(os.environ["THRONG_SECRET_FILE"], "rb") as f:
-    KEY = f.read().strip()
+receive(app)
 
 
-@app.before_request
-def signed():
-    if not request.path.startswith("/_throng/"):
-        return
-    stamp = request.headers.get("Throng-Timestamp", "0")
-    text = stamp.encode() + b"." + request.get_data()
-    want = "sha256=" + hmac.new(KEY, text, hashlib.sha256).hexdigest()
-    given = request.headers.get("Throng-Signature", "")
-    if not hmac.compare_digest(given, want) or abs(time.time() - int(stamp)) > 300:
-        abort(401)
-    g.call = request.get_json()
+def tell(room, event, data, **options):
+    return {"emit": event, "to": room, "args": [data], **options}
 
 
-def do(*steps):
-    return {"do": steps}
+def moved(step, room, rooms, word):
+    tasks.count_members.apply_async([room], countdown=0.1)  # when throng has done this
+    news = tell(room, "room_message", f"{g.me['name']} {word} {room[5:]}")
+    return {"do": [step, {"set": {**g.me, "rooms": rooms}}, news, {"ack": [rooms]}]}
 
 
-def tell(room, event, *args):
-    return {"emit": event, "to": room, "args": args}
+def joined():
+    room = "room:" + field("room")
+    if room not in g.me["rooms"]:
+        raise ValueError("join the room first")
+    return room
 
 
 @app.post("/_throng/connect")
 def connect():
-    name = g.call["auth"].get("name")
-    if not name:
+    name = (g.call["auth"] or {}).get("name")
+    if g.call["namespace"] == "/chat" and not name:
         return {"refuse": {"message": "who are you?", "data": {"field": "name"}}}
-    return do({"set": {"name": name, "rooms": []}}, {"emit": "welcome", "args": [name]})
+    return {"do": [{"set": {"name": str(name)[:32], "rooms": []}}]}
 
 
-@app.post("/_throng/join")
-def join():
-    me, room = g.call["session"], "room:" + g.call["args"][0]
-    me["rooms"] = sorted({*me["rooms"], room})
-    return do({"join": room}, {"set": me}, tell(room, "joined", me["name"]), {"ack": [me["rooms"]]})
+@app.post("/_throng/join_room")
+def join_room():
+    room = "room:" + field("room")  # ids of sockets are rooms, too: none of these
+    if not 6 <= len(room) <= 69 or len(g.me["rooms"]) == 20:
+        raise ValueError("a room's name has 1 to 64 letters; 20 rooms at once are enough")
+    return moved({"join": room}, room, sorted({*g.me["rooms"], room}), "joined")
 
 
-@app.post("/_throng/leave")
-def leave():
-    me, room = g.call["session"], "room:" + g.call["args"][0]
-    me["rooms"] = [r for r in me["rooms"] if r != room]
-    return do({"leave": room}, {"set": me}, tell(room, "left", me["name"]), {"ack": [me["rooms"]]})
+@app.post("/_throng/leave_room")
+def leave_room():
+    room = joined()
+    return moved({"leave": room}, room, [r for r in g.me["rooms"] if r != room], "left")
 
 
-@app.post("/_throng/say")
-def say():
-    room, text = g.call["args"]
-    if "room:" + room not in g.call["session"]["rooms"]:
-        return {"error": "join the room first"}
-    return do(tell("room:" + room, "said", g.call["session"]["name"], text), {"ack": [os.getpid()]})
+@app.post("/_throng/close_room")
+def close_room():
+    room = joined()
+    push("/chat", "room_closed", {"room": room[5:], "by": g.me["name"]}, room)
+    ask("close_room", namespace="/chat", room=room)
+    return {"do": []}
+
+
+@app.post("/_throng/room_message")
+def room_message():
+    text = f"{g.me['name']}: {field('msg')[:1000]}"
+    return {"do": [tell(joined(), "room_message", text), {"ack": [{"worker": os.getpid()}]}]}
+
+
+@app.post("/_throng/typing")
+def typing():
+    news = {"room": field("room"), "sid": g.sid, "typing": field("typing", bool)}
+    return {"do": [tell(joined(), "typing", news, **{"except": g.sid, "volatile": True})]}
 
 
 @app.post("/_throng/disconnect")
 def disconnect():
-    me = g.call["session"]
-    return do(*(tell(room, "left", me["name"]) for room in me["rooms"]))
+    tasks.cancel(g.sid)
+    for room in g.me["rooms"]:
+        tasks.count_members.delay(room)
+    gone = f"{g.me['name']} has gone"
+    return {"do": [tell(room, "room_message", gone) for room in g.me["rooms"]]}
 
 
-@app.get("/")
-def index():
-    return """<!doctype html><title>Chat</title><h1>Chat</h1><ul id=log></ul>
-<input id=text autofocus placeholder="a message, then Enter">
-<script src="/socket.io/socket.io.js"></script><script>
-const s = io({ auth: { name: "guest " + Math.floor(Math.random() * 1000) } });
-const show = (what) => { log.append(Object.assign(document.createElement("li"), { textContent: what })); };
-s.on("connect", () => s.emit("join", "lobby", () => {}));
-s.on("said", (who, what) => show(who + ": " + what));
-s.on("joined", (who) => show(who + " is here")); s.on("left", (who) => show(who + " has gone"));
-text.onchange = () => { s.emit("say", "lobby", text.value, () => {}); text.value = ""; };
-</script>"""
+@app.post("/_throng/compute")
+def compute():
+    tasks.compute(g.sid, g.call["id"], field("limit", int))
+    return {"do": [{"ack": [{"msg": "Computation started"}]}]}
+
+
+@app.post("/_throng/cancel_computation")
+def cancel_computation():
+    tasks.cancel(g.sid)
+    return {"do": []}
+
+
+@app.post("/_throng/echo")
+def echo():
+    return {"do": [{"ack": [{"worker": os.getpid()}]}]}
+
+
+@app.post("/_throng/subscribe")
+def subscribe():
+    return {"do": [{"join": "topic:" + field("topic")[:64]}]}
+
+
+@app.route("/send_notification", methods=["GET", "POST"])
+def send_notification():
+    msg = request.values.get("msg") or "System update available!"
+    topic = request.values.get("topic")
+    if len(msg) > 1000:
+        return {"error": "msg has more than 1000 letters"}, 400
+    rooms = ["topic:" + topic] if topic else []
+    push("/notify", "notification", {"msg": msg, "topic": topic}, *rooms)
+    return {"status": "Notification sent"}
+
+
+@app.route("/trigger_metrics", methods=["GET", "POST"])
+def trigger_metrics():
+    tasks.measure.delay()
+    return {"status": "Metrics update triggered"}
