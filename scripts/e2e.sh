@@ -56,8 +56,14 @@ fi
 if wanted app; then
 	python_env examples/flask ||
 		die "e2e: no Flask (see above): apt-get install -y python3-venv"
+	have valkey-server || die "e2e: no valkey-server: apt-get install -y valkey-server"
+	NGINX=$(nginx_path) || die "e2e: no nginx: apt-get install -y nginx"
+	browser=$(chromium_path) ||
+		die "e2e: no Chromium: apt-get install -y chromium (or CHROMIUM=/path/to/it)"
 	build_binary
-	THRONG_BINARY=$PWD/bin/throng node "${opts[@]}" e2e/app/*.test.js </dev/null
+	export THRONG_SHOTS=${THRONG_SHOTS:-$PWD/tmp/screenshots}
+	NGINX=$NGINX CHROMIUM=$browser THRONG_BINARY=$PWD/bin/throng \
+		node "${opts[@]}" e2e/app/*.test.js </dev/null
 fi
 if wanted browser; then
 	browser=$(chromium_path) ||

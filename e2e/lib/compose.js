@@ -113,7 +113,7 @@ export class Compose {
     // What the tests are told is not for these.
     const none = Object.keys(process.env).filter((k) => /^(THRONG_|NGINX$)/.test(k)).map((k) => [k, undefined]);
     const program = new Program(path, args, {
-      cwd, env: { ...Object.fromEntries(none), ...env, PYTHONDONTWRITEBYTECODE: "1" } });
+      cwd, detached: true, env: { ...Object.fromEntries(none), ...env, PYTHONDONTWRITEBYTECODE: "1" } });
     this.running[name] = program;
     let ended = null;
     program.exited.then((how) => { ended = how; });
@@ -145,12 +145,23 @@ export class Compose {
     return [command[0], command.slice(1), this.dir];
   }
 
+  // Ends a service and, like the end of a container, all that it has started.
+  async end(name) {
+    const { child } = this.running[name];
+    await this.running[name].stop(5000);
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch (err) {
+      if (err.code !== "ESRCH") throw err;
+    }
+  }
+
   // Ends all, those first that need others.
   async stop() {
     const left = new Set(Object.keys(this.running));
     while (left.size > 0) {
       const last = [...left].filter((name) => ![...left].some((other) => this.#needs(other).includes(name)));
-      await Promise.all(last.map((name) => this.running[name].stop()));
+      await Promise.all(last.map((name) => this.end(name)));
       for (const name of last) left.delete(name);
     }
     await rm(this.dir, { recursive: true, force: true });

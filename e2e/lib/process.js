@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 // Program is a child process whose stdout lines can be awaited.
 export class Program {
-  constructor(path, args, { env = {}, cwd } = {}) {
+  constructor(path, args, { env = {}, cwd, detached = false } = {}) {
     this.lines = [];
     this.stderr = "";
     this.waiters = new Set();
@@ -12,6 +12,7 @@ export class Program {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
       cwd,
+      detached, // with a process group of its own
     });
     this.exited = new Promise((resolve) => {
       this.child.on("error", (err) => resolve({ code: null, signal: null, err }));

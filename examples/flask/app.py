@@ -19,7 +19,7 @@ def tell(room, event, data, **options):
 
 
 def moved(step, room, rooms, word):
-    tasks.count_members.apply_async([room], countdown=0.1)  # when throng has done this
+    tasks.recount(room)
     news = tell(room, "room_message", f"{g.me['name']} {word} {room[5:]}")
     return {"do": [step, {"set": {**g.me, "rooms": rooms}}, news, {"ack": [rooms]}]}
 
@@ -77,7 +77,7 @@ def typing():
 def disconnect():
     tasks.cancel(g.sid)
     for room in g.me["rooms"]:
-        tasks.count_members.delay(room)
+        tasks.recount(room)
     gone = f"{g.me['name']} has gone"
     return {"do": [tell(room, "room_message", gone) for room in g.me["rooms"]]}
 

@@ -8,7 +8,6 @@ import os
 import re
 import time
 from operator import mul
-from urllib.parse import quote
 from urllib.request import urlopen
 
 import psutil
@@ -24,15 +23,31 @@ celery.conf.task_ignore_result = True
 celery.conf.broker_connection_retry_on_startup = True
 celery.conf.beat_schedule = {
     # What waits for its turn for a second is not news any more.
-    "measure": {"task": "tasks.measure", "schedule": 1.0, "options": {"expires": 1}},
+    "measure": {"task": "tasks.measure", "schedule": 1, "options": {"expires": 1}},
+    "count": {"task": "tasks.count_members", "schedule": 0.5, "options": {"expires": 1}},
 }
 valkey = redis.Redis.from_url(os.environ["VALKEY_URL"], decode_responses=True)
 
 
+def recount(room):
+    valkey.hdel("members", room)  # somebody came or went
+
+
 @celery.task
-def count_members(room):
-    members = ask(f"rooms/{quote(room, safe='')}/sockets?namespace=/chat&limit=1000")["sockets"]
-    push("/chat", "room_members", {"room": room[5:], "count": len(members)}, room)
+def count_members():
+    """Tells the rooms how many are in them, if that is another number than they
+    heard. throng knows it, also of clients whose server has died."""
+    if not valkey.set("counting", 1, nx=True, ex=20):
+        return
+    rooms = ask("rooms?namespace=/chat&after=room:&limit=1000")["rooms"]
+    now = {r["name"]: str(r["members"]) for r in rooms if r["name"].startswith("room:")}
+    told = valkey.hgetall("members")
+    for room in told.keys() - now.keys():
+        recount(room)
+    for room, count in now.items() - told.items():
+        valkey.hset("members", room, count)
+        push("/chat", "room_members", {"room": room[5:], "count": int(count)}, room)
+    valkey.delete("counting")
 
 
 def compute(sid, job, limit):
