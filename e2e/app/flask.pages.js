@@ -135,15 +135,15 @@ export function pageTests(t, compose, key) {
       const idle = await echoes(b, () => b.page.waitForTimeout(700));
       await b.shows("#workers", /^[2-4]$/);
       const busy = await echoes(b, async () => {
-        await a.does("#start", { "#limit": "20000000" });
+        await a.does("#start", { "#limit": "10000000" });
         await a.hears("Computation started");
-        await a.shows("#percent", /^[1-9]\d? % of 20,000,000$/);
+        await a.shows("#percent", /^[1-9]\d? % of 10,000,000$/);
         await a.shows("#check", /^agrees with the formula/);
       });
       // A machine that has no processor to spare is slow without us, too.
       assert.ok(busy.length >= 3 && middle(busy) < Math.max(60, 4 * middle(idle)),
         `echoes took ${busy} ms, before ${idle} ms`);
-      await a.shows("#result", /^2,666,666,466,666,670,000,000$/);
+      await a.shows("#result", /^333,333,283,333,335,000,000$/);
       assert.equal(await b.page.textContent("#result"), "-", "it is not b's");
 
       await a.does("#start", { "#limit": "100000000" });
@@ -174,26 +174,25 @@ export function pageTests(t, compose, key) {
         await v.does("#send-button", { "#text": "Deployment at noon" });
         await v.hears("Deployment at noon");
       },
-      dashboard: (v) => v.shows("#updates", /^[3-9]/),
+      dashboard: (v) => v.shows("#updates", /^[2-9]/),
       compute: async (v) => {
         await v.does("#start", { "#limit": "1000000" });
         await v.shows("#check", /^agrees/);
       },
     };
-    test("none scrolls sideways, in any theme, on a desktop and on a phone", async () => {
+    test("none scrolls sideways, light on a desktop or dark on a phone", async () => {
       await t.ready();
       await mkdir(t.out.dir, { recursive: true });
       await Promise.all(Object.entries(scenes).map(async ([name, scene]) => {
         const v = await t.open(name ? `/${name}.html` : "/");
         await scene(v);
-        for (const [look, viewport] of [["desktop", { width: 1280, height: 800 }], ["360", { width: 360, height: 740 }]]) {
+        for (const [look, colorScheme, viewport] of [["desktop", "light", { width: 1280, height: 800 }],
+          ["360", "dark", { width: 360, height: 740 }]]) {
           await v.page.setViewportSize(viewport);
-          for (const colorScheme of ["light", "dark"]) {
-            await v.page.emulateMedia({ colorScheme });
-            await v.page.screenshot({ path: join(t.out.dir, `flask-${name || "index"}-${look}-${colorScheme}.png`) });
-            const over = await v.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-            assert.ok(over <= 0, `${name} ${look}: ${over} px too wide`);
-          }
+          await v.page.emulateMedia({ colorScheme });
+          await v.page.screenshot({ path: join(t.out.dir, `flask-${name || "index"}-${look}-${colorScheme}.png`) });
+          const over = await v.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(over <= 0, `${name} ${look}: ${over} px too wide`);
         }
         await v.leave();
       }));

@@ -146,9 +146,9 @@ export class Compose {
   }
 
   // Ends a service and, like the end of a container, all that it has started.
-  async end(name) {
+  async end(name, ms = 5000) {
     const { child } = this.running[name];
-    await this.running[name].stop(5000);
+    await this.running[name].stop(ms);
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch (err) {
@@ -156,14 +156,9 @@ export class Compose {
     }
   }
 
-  // Ends all, those first that need others.
+  // Ends all, without much ado.
   async stop() {
-    const left = new Set(Object.keys(this.running));
-    while (left.size > 0) {
-      const last = [...left].filter((name) => ![...left].some((other) => this.#needs(other).includes(name)));
-      await Promise.all(last.map((name) => this.end(name)));
-      for (const name of last) left.delete(name);
-    }
+    await Promise.all(Object.keys(this.running).map((name) => this.end(name, 1000)));
     await rm(this.dir, { recursive: true, force: true });
   }
 }
