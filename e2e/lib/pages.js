@@ -4,6 +4,8 @@ import { after, before } from "node:test";
 import { Demo, freePort, launch, shots } from "./browser.js";
 
 const patience = 15000;
+// Rather than at every frame: pages that are looked at need not be drawn.
+const often = { polling: 50 };
 
 // usePages starts a demo, or what else has a url and stop(), and a browser for
 // the tests of a file.
@@ -54,7 +56,7 @@ class Visitor {
   // The log has a line with this text, or comes to have it.
   hears(text) {
     return this.page.waitForFunction(
-      (t) => [...document.querySelectorAll("#log li")].some((li) => li.textContent === t), text);
+      (t) => [...document.querySelectorAll("#log li")].some((li) => li.textContent === t), text, often);
   }
 
   heard(text) {
@@ -67,7 +69,7 @@ class Visitor {
   shows(selector, pattern) {
     return this.page.waitForFunction(
       ([s, source]) => new RegExp(source).test(document.querySelector(s).textContent),
-      [selector, pattern.source]);
+      [selector, pattern.source], often);
   }
 
   async number(selector) { return Number((await this.page.textContent(selector)).replaceAll(",", "")); }
