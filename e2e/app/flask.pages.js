@@ -165,7 +165,7 @@ export function pageTests(t, compose, key) {
     const scenes = {
       "": async () => {},
       chat: async (v) => {
-        await v.does("#join-button", { "#room": "kitchen" });
+        await v.does("#join-button", { "#room": "harbor" });
         await v.shows("#members", /^1 here$/);
         await says(v, "The soup is ready");
         await v.shows("#sent", /^Sent/);
