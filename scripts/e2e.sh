@@ -57,6 +57,8 @@ if wanted app; then
 	python_env examples/flask ||
 		die "e2e: no Flask (see above): apt-get install -y python3-venv"
 	have valkey-server || die "e2e: no valkey-server: apt-get install -y valkey-server"
+	python_env examples/worker ||
+		die "e2e: no Python packages (see above): apt-get install -y python3-venv"
 	NGINX=$(nginx_path) || die "e2e: no nginx: apt-get install -y nginx"
 	browser=$(chromium_path) ||
 		die "e2e: no Chromium: apt-get install -y chromium (or CHROMIUM=/path/to/it)"

@@ -66,9 +66,9 @@ else
 	skip "instances behind balancers" "no valkey-server, nginx, HAProxy, openssl or browser"
 fi
 if has_package python3-venv && has_package valkey-server && has_package nginx && chromium_path >/dev/null; then
-	stage "an application in Flask" scripts/e2e.sh app
+	stage "applications in Python" scripts/e2e.sh app
 else
-	skip "an application in Flask" "no Python with venv, valkey-server, nginx or browser"
+	skip "applications in Python" "no Python with venv, valkey-server, nginx or browser"
 fi
 if chromium_path >/dev/null; then
 	stage "Chromium" scripts/e2e.sh browser

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,8 @@ type App struct {
 	o         Options
 	endpoints map[string]*endpoint // by URL
 	transport *http.Transport
+	workers   map[string]*workers // by stream
+	ports     map[string]*port    // by namespace
 	prefix    string
 	ids       atomic.Uint64
 	fails     tally
@@ -25,6 +28,7 @@ type App struct {
 	settle time.Duration
 
 	calls, failed atomic.Uint64
+	mu            sync.Mutex // of ports
 }
 
 // port is a namespace of an App.
@@ -32,7 +36,8 @@ type port struct {
 	app *App
 	o   *Options
 	ns  *socketio.Namespace
-	e   *endpoint
+	e   *endpoint // or
+	w   *workers
 }
 
 // New makes an App of which no namespace is part yet.
@@ -41,7 +46,8 @@ func New(o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{o: o, endpoints: make(map[string]*endpoint), settle: 30 * time.Second}
+	a := &App{o: o, endpoints: make(map[string]*endpoint), workers: make(map[string]*workers),
+		ports: make(map[string]*port), settle: 30 * time.Second}
 	a.fails.log = o.Logger
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
@@ -59,20 +65,20 @@ func New(o Options) (*App, error) {
 			return nil, err
 		}
 	}
-	return a, nil
+	return a, a.openStreams()
 }
 
 // Mount makes the application handle a namespace, before clients connect;
 // false: it has no endpoint.
 func (a *App) Mount(ns *socketio.Namespace) bool {
-	url, ok := a.o.Namespaces[ns.Name()]
-	if !ok {
-		url = a.o.URL
-	}
-	if url == "" {
+	url, stream := a.o.way(ns.Name())
+	if url == "" && stream == "" {
 		return false
 	}
-	p := &port{app: a, o: &a.o, ns: ns, e: a.endpoints[url]}
+	p := &port{app: a, o: &a.o, ns: ns, e: a.endpoints[url], w: a.workers[stream]}
+	a.mu.Lock()
+	a.ports[ns.Name()] = p
+	a.mu.Unlock()
 	ns.Use(p.connect)
 	ns.OnConnection(p.connected)
 	ns.OnUnhandled(p.event)
@@ -82,6 +88,9 @@ func (a *App) Mount(ns *socketio.Namespace) bool {
 
 // Close logs what was counted and not logged yet. The server must have ended.
 func (a *App) Close() {
+	for _, w := range a.workers {
+		w.close()
+	}
 	a.fails.flush()
 	a.transport.CloseIdleConnections()
 }
@@ -95,6 +104,9 @@ type Stats struct {
 	Retried  uint64 // of them, repeated ones
 	Waiting  int    // calls that wait for their turn now
 	Flying   int    // requests under way now
+
+	// Streams has those of all streams, by name.
+	Streams []StreamStats
 }
 
 // Stats returns the sums.
@@ -108,6 +120,9 @@ func (a *App) Stats() Stats {
 		s.Waiting += len(e.waiting)
 		s.Flying += e.flying
 		e.mu.Unlock()
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.workers)) {
+		s.Streams = append(s.Streams, a.workers[name].stats())
 	}
 	return s
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/brokertest"
 )
 
 // BenchmarkEvents is events through a real endpoint in the same process, from
@@ -53,6 +55,36 @@ func BenchmarkEvents(b *testing.B) {
 			b.ReportMetric(float64(b.N)/float64(a.Stats().Requests-before), "events/request")
 		})
 	}
+}
+
+// BenchmarkWorkers is events through a stream to worker processes.
+func BenchmarkWorkers(b *testing.B) {
+	broker := brokertest.Start(b)
+	for i := range 2 {
+		employ(b, broker.URL(), fmt.Sprintf("%s%d", silent, i))
+	}
+	srv, _ := staffed(b, broker.URL(), Options{})
+	const sockets = 64
+	clients := make([]*client, sockets)
+	for i := range clients {
+		clients[i] = join(b, srv, `{"token":"0123456789"}`)
+		require.NoError(b, clients[i].conn.SetDeadline(time.Time{}))
+	}
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for i, c := range clients {
+		n := b.N / sockets
+		if i < b.N%sockets {
+			n++
+		}
+		wg.Go(func() {
+			if err := stretch(c, 0, n); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
 type echo struct{ answer []byte }

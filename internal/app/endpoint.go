@@ -18,11 +18,12 @@ type call struct {
 	id   string
 	name string // of the event, or its type
 	body []byte
+	who  origin
 
 	one [1]*call // the call by itself, as a list
 	// wake gets, once, either calls for whoever waits for this one to post, it
 	// the first of them, or nil when the rest is set. Only calls that wait for
-	// their turn have it.
+	// their turn, or for a worker, have it.
 	wake  chan []*call
 	until time.Time // when waiting has been too long
 	left  bool      // it was dismissed

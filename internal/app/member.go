@@ -93,7 +93,7 @@ func (m *member) miss() bool {
 
 // newCall begins the object of a call.
 func (p *port) newCall(kind string, s *socketio.Socket, m *member) *call {
-	c := &call{id: p.app.nextID(), name: kind}
+	c := &call{id: p.app.nextID(), name: kind, who: origin{p, s, m, kind}}
 	b := make([]byte, 0, len(m.head)+256)
 	b = append(append(append(b, `{"type":"`...), kind...), `","id":"`...)
 	b = append(append(append(b, c.id...), `",`...), m.head...)

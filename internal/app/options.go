@@ -18,7 +18,7 @@ const (
 	DefaultMaxAttachments = 10
 )
 
-// Options configures an App. URL or Namespaces must be set.
+// Options configures an App. URL, Namespaces, Stream or Streams must be set.
 type Options struct {
 	// URL of the endpoint, http or https, of the namespaces that have none of
 	// their own. "{event}" in it stands for the name of the event, or for
@@ -27,17 +27,33 @@ type Options struct {
 	URL string
 	// Namespaces has the URLs of endpoints by namespace.
 	Namespaces map[string]string
+	// Stream is the name of the Valkey stream whose workers handle the namespaces
+	// that have neither an endpoint nor a stream of their own. Not with URL.
+	Stream string
+	// Streams has the names of streams by namespace. None may be in Namespaces.
+	Streams map[string]string
+	// Broker is the URL of the Valkey server with the streams. It is needed with
+	// them.
+	Broker string
+	// StreamIdle is how long a worker may have a call in hand until another one
+	// gets it. Default 30 s.
+	StreamIdle time.Duration
+	// StreamAttempts is how many workers get it before it is given up. Default 5.
+	StreamAttempts int
+	// StreamMax bounds a stream, in calls. Default 10,000.
+	StreamMax int
 	// Secret is the key of the signatures. Default: requests are not signed.
 	Secret []byte
 	// Headers names fields of the handshake request that the application gets.
 	// Default: none.
 	Headers []string
-	// Timeout bounds a request, and before it the wait for its turn. Default
-	// 10 s.
+	// Timeout bounds a request, and before it the wait for its turn; with a
+	// stream, the wait for the answer. Default 10 s.
 	Timeout time.Duration
 	// MaxRequests bounds the requests of one endpoint under way. Default 64.
 	MaxRequests int
-	// MaxWaiting bounds the calls of one endpoint that wait for their turn.
+	// MaxWaiting bounds the calls of one endpoint that wait for their turn, and
+	// those in one stream that wait for their answers.
 	// Default 4,096. With MaxRequests it should stay below the server's
 	// MaxWorkers.
 	MaxWaiting int
@@ -60,8 +76,16 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.URL == "" && len(o.Namespaces) == 0 {
-		return o, fmt.Errorf("app: neither URL nor Namespaces is set")
+	if o.URL == "" && len(o.Namespaces) == 0 && o.Stream == "" && len(o.Streams) == 0 {
+		return o, fmt.Errorf("app: neither an endpoint nor a stream is set")
+	}
+	if o.URL != "" && o.Stream != "" {
+		return o, fmt.Errorf("app: URL and Stream are both for all namespaces")
+	}
+	for ns := range o.Streams {
+		if o.Namespaces[ns] != "" {
+			return o, fmt.Errorf("app: %s has an endpoint and a stream", ns)
+		}
 	}
 	if o.URL != "" {
 		if err := CheckURL(o.URL); err != nil {
@@ -106,6 +130,14 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.Default()
 	}
 	return o, nil
+}
+
+// way returns the endpoint or the stream of a namespace.
+func (o *Options) way(ns string) (url, stream string) {
+	if url, stream = o.Namespaces[ns], o.Streams[ns]; url == "" && stream == "" {
+		return o.URL, o.Stream
+	}
+	return url, stream
 }
 
 // CheckURL says what is wrong with the URL of an endpoint.

@@ -12,7 +12,13 @@ import (
 func (p *port) ask(c *call) ([]action, *refusal, *Failure) {
 	c.body = append(c.body, '}')
 	p.app.calls.Add(1)
-	text, f := p.e.ask(c)
+	var text []byte
+	var f *Failure
+	if p.w != nil {
+		text, f = p.w.ask(c)
+	} else {
+		text, f = p.e.ask(c)
+	}
 	if f != nil {
 		return nil, nil, f
 	}
@@ -113,7 +119,7 @@ func (p *port) event(s *socketio.Socket, e *socketio.Event) {
 	c := p.newCall("event", s, m)
 	c.name = e.Name()
 	c.body = sio.AppendString(append(c.body, `,"event":`...), c.name)
-	if p.e.routes && !routable(c.name) {
+	if p.e != nil && p.e.routes && !routable(c.name) {
 		f := &Failure{Code: CodeInvalid, Message: "the application has no route for such a name"}
 		p.fail(c.name, f)
 		_ = e.Ack(f.notice()) // fails only for a client that has gone

@@ -74,7 +74,9 @@ var rules = []rule{
 	// Only tests import it.
 	{"internal/clustertest", []string{"socketio", "cluster", "internal/brokertest", ws, testify}},
 	{"internal/feed", []string{"socketio", "cluster"}},
-	{"internal/app", []string{"socketio", "protocol/sio"}},
+	{"internal/app/stream", []string{valkey}},
+	// valkey: the workers of its tests.
+	{"internal/app", []string{"socketio", "protocol/sio", "internal/app/stream", valkey}},
 	// What is beside Socket.IO knows nothing of it.
 	{"internal/beside", nil},
 	{"cmd", []string{"internal/cli"}},

@@ -1,40 +1,75 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/throng-server/throng/internal/app"
+	"github.com/throng-server/throng/internal/app/stream"
 	"github.com/throng-server/throng/internal/beside"
 	"github.com/throng-server/throng/internal/config"
+	"github.com/throng-server/throng/internal/metrics"
 	"github.com/throng-server/throng/socketio"
 )
 
 // minSecret is the shortest key of signatures, in bytes.
 const minSecret = 16
 
-// application is what throng serves the sockets of: its endpoints, its pages
-// and its files.
+// application is what throng serves the sockets of: its endpoints and streams,
+// its pages and its files.
 type application struct {
-	namespaces []string     // that have an endpoint of their own
-	app        *app.App     // nil without an endpoint
+	namespaces []string     // that have an endpoint or a stream of their own
+	app        *app.App     // nil without an endpoint and a stream
 	beside     http.Handler // nil without pages and files
 }
 
-// endpoints splits the entries of app.url: the URL of all namespaces, "" if
-// there is none, and those of single ones.
+// endpoints splits the entries of app.url, streams those of app.stream.
 func endpoints(entries []string) (all string, by map[string]string, err error) {
+	return ways(entries, app.CheckURL)
+}
+
+func streams(entries []string) (all string, by map[string]string, err error) {
+	return ways(entries, stream.CheckName)
+}
+
+// checkStreams finds what is wrong with app.stream, and what app.url says, too.
+func checkStreams(c *config.Config) error {
+	all, by, err := streams(c.App.Stream)
+	if err != nil {
+		return err
+	}
+	url, urls, err := endpoints(c.App.URL)
+	if err != nil {
+		return nil // app.url is named
+	}
+	if all != "" && url != "" {
+		return errors.New("is for all namespaces, as is app.url (--app-url)")
+	}
+	for ns := range by {
+		if urls[ns] != "" {
+			return fmt.Errorf("is for %s, as is app.url (--app-url)", ns)
+		}
+	}
+	return nil
+}
+
+// ways splits entries: what is for all namespaces, "" if nothing is, and what is
+// for single ones.
+func ways(entries []string, check func(string) error) (all string, by map[string]string, err error) {
 	by = make(map[string]string)
 	for _, e := range entries {
 		ns, u, named := strings.Cut(e, "=")
 		if !named || !strings.HasPrefix(e, "/") {
 			ns, u = "", e
 		}
-		if err := app.CheckURL(u); err != nil {
+		if err := check(u); err != nil {
 			return "", nil, err
 		}
 		if ns == "" {
@@ -45,7 +80,7 @@ func endpoints(entries []string) (all string, by map[string]string, err error) {
 			continue
 		}
 		if strings.Contains(ns, ",") || by[ns] != "" {
-			return "", nil, fmt.Errorf("%q has a comma, or two URLs", ns)
+			return "", nil, fmt.Errorf("%q has a comma, or is there twice", ns)
 		}
 		by[ns] = u
 	}
@@ -77,18 +112,25 @@ func (a *application) open(c *config.Config, trusted []netip.Prefix, log *slog.L
 	if err != nil {
 		return err
 	}
-	for ns := range by {
+	stream, streamsBy, err := streams(c.App.Stream)
+	if err != nil {
+		return err
+	}
+	a.namespaces = slices.Sorted(maps.Keys(by))
+	for _, ns := range slices.Sorted(maps.Keys(streamsBy)) {
 		a.namespaces = append(a.namespaces, ns)
 	}
-	slices.Sort(a.namespaces)
-	if len(c.App.URL) > 0 {
-		if c.App.Secret == "" {
+	if len(c.App.URL)+len(c.App.Stream) > 0 {
+		if len(c.App.URL) > 0 && c.App.Secret == "" {
 			log.Warn("requests to the application are not signed: whoever reaches its endpoint "+
 				"can pretend to be this server", "setting", "app.secret")
 		}
 		a.app, err = app.New(app.Options{URL: all, Namespaces: by, Secret: []byte(c.App.Secret),
 			Headers: c.App.Headers, Timeout: c.App.Timeout, MaxRequests: c.App.MaxRequests,
-			MaxAttachments: c.Limits.Attachments, Retry: c.App.Retry, H2C: c.App.H2C, Logger: log})
+			MaxAttachments: c.Limits.Attachments, Retry: c.App.Retry, H2C: c.App.H2C, Logger: log,
+			Stream: stream, Streams: streamsBy, Broker: cmp.Or(c.App.Valkey, c.Cluster.Valkey),
+			StreamIdle: c.App.StreamIdle, StreamAttempts: c.App.StreamTries,
+			StreamMax: c.App.StreamMax})
 		if err != nil {
 			return err
 		}
@@ -130,6 +172,32 @@ func distinct(first string, lists ...[]string) []string {
 // mount gives a namespace to the application; false: it has none.
 func (a *application) mount(ns *socketio.Namespace) bool {
 	return a.app != nil && a.app.Mount(ns)
+}
+
+// connected tells whether the brokers of all streams answer.
+func (a *application) connected() bool {
+	if a.app == nil {
+		return true
+	}
+	return !slices.ContainsFunc(a.app.Stats().Streams,
+		func(s app.StreamStats) bool { return !s.Connected })
+}
+
+// figures is what a scrape shows of it; nil: there is none.
+func (a *application) figures() *metrics.App {
+	if a.app == nil {
+		return nil
+	}
+	s := a.app.Stats()
+	m := &metrics.App{Calls: s.Calls, Failed: s.Failed, Requests: s.Requests, Retried: s.Retried,
+		Waiting: s.Waiting, Flying: s.Flying}
+	for _, x := range s.Streams {
+		m.Streams = append(m.Streams, metrics.AppStream{Name: x.Name, Connected: x.Connected,
+			Length: x.Length, Pending: x.Pending, Kept: x.Kept, Waiting: x.Waiting, Added: x.Added,
+			Answers: x.Answers, Orphans: x.Orphans, Redelivered: x.Redelivered, Dead: x.Dead,
+			Late: x.Late, Unknown: x.Unknown})
+	}
+	return m
 }
 
 func (a *application) close() {

@@ -27,15 +27,20 @@ func TestWrongUseOfApplications(t *testing.T) {
 	short := filepath.Join(t.TempDir(), "short")
 	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
 	for args, want := range map[string]string{
-		"--app-url nonsense":                            "--app-url: the URL",
-		"--app-url /chat=ftp://x":                       "--app-url: the URL",
-		"--app-url http://x --app-url http://y":         "both for all",
-		"--app-url http://x --app-secret-file /no/f":    "--app-secret-file",
-		"--app-url http://x --app-secret short":         "less than 16",
-		"--app-url http://x --app-secret-file " + short: "less than 16",
-		"--app-url http://x --app-timeout -1s":          "--app-timeout",
-		"--upstream nonsense":                           "--upstream: the URL",
-		"--static /does/not/exist/x":                    "--static",
+		"--app-url nonsense":                                         "--app-url: the URL",
+		"--app-url /chat=ftp://x":                                    "--app-url: the URL",
+		"--app-url http://x --app-url http://y":                      "both for all",
+		"--app-url http://x --app-secret-file /no/f":                 "--app-secret-file",
+		"--app-url http://x --app-secret short":                      "less than 16",
+		"--app-url http://x --app-secret-file " + short:              "less than 16",
+		"--app-url http://x --app-timeout -1s":                       "--app-timeout",
+		"--app-stream s":                                             "--app-stream: is nothing without app.valkey",
+		"--app-stream s --app-valkey nonsense":                       "--app-valkey: the URL",
+		"--app-stream s --app-stream t --valkey redis://x":           "both for all",
+		"--app-stream s --app-url http://x --valkey redis://x":       "--app-stream: is for all namespaces, as is app.url",
+		"--app-stream /a=s --app-url /a=http://x --valkey redis://x": "--app-stream: is for /a, as is app.url",
+		"--upstream nonsense":                                        "--upstream: the URL",
+		"--static /does/not/exist/x":                                 "--static",
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, exitUsage, Main(append([]string{"serve"}, strings.Fields(args)...), &out, &errs), args)

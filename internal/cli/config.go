@@ -135,6 +135,8 @@ func loadFrom(s config.Sources) (*config.Loaded, error) {
 		{"client", func() error { _, err := clientjs.Open(l.Client); return err }},
 		{"path", func() error { return checkPath(l.Path) }},
 		{"app.url", func() error { _, _, err := endpoints(l.App.URL); return err }},
+		{"app.stream", func() error { return checkStreams(&l.Config) }},
+		{"app.valkey", func() error { return optionalURL(l.App.Valkey) }},
 		{"app.secret", func() error { return checkSecret(l.App.Secret) }},
 		{"upstream", func() error { return checkBeside(l.Upstream, "") }},
 		{"static", func() error { return checkBeside("", l.Static) }},

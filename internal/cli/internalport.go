@@ -147,6 +147,7 @@ func (s *service) state() *health.State {
 	st := &health.State{Stats: s.srv.Stats(), Listening: s.listening.Load(),
 		Broker: l.Cluster.Valkey != "", RequireBroker: l.Ready.RequireBroker}
 	st.QueuesAway = st.Listening && !s.queues.connected()
+	st.WorkersAway = st.Listening && !s.app.connected()
 	return st
 }
 
@@ -155,7 +156,7 @@ func (s *service) snapshot() metrics.Snapshot {
 	l := s.settings.now.Load()
 	m := metrics.Snapshot{Stats: s.srv.Stats(), Namespaces: l.Namespaces,
 		Version: versionString(), ClientVersion: clientjs.Version, GoVersion: runtime.Version(),
-		Unhandled: s.orphans.count(), API: s.api.Calls(), SocketIONames: l.Metrics.SocketIONames}
+		Unhandled: s.orphans.count(), API: s.api.Calls(), SocketIONames: l.Metrics.SocketIONames, App: s.app.figures()}
 	s.settings.mu.Lock()
 	defer s.settings.mu.Unlock()
 	m.ReloadsOK, m.ReloadsFailed = s.settings.ok, s.settings.failed

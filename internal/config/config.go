@@ -47,9 +47,14 @@ type Config struct {
 // App is the table app.
 type App struct {
 	URL         []string      `key:"url" reload:"restart" doc:"Endpoint that gets what clients do, URL, or NAMESPACE=URL for one namespace; {event} in it stands for the name of the event. Empty: events are counted and answered with an error."`
-	Secret      string        `key:"secret" secret:"text" reload:"restart" doc:"Key of the signatures of requests to it, at least 16 bytes. Empty: they are not signed."`
+	Stream      []string      `key:"stream" reload:"restart" doc:"Valkey stream whose workers get what clients do, instead of app.url: NAME, or NAMESPACE=NAME for one namespace. Empty: none."`
+	Valkey      string        `key:"valkey" secret:"url" reload:"restart" doc:"URL of the Valkey or Redis server with those streams. Empty: that of cluster.valkey."`
+	StreamIdle  time.Duration `key:"stream_idle" default:"30s" range:"0.1,86400" reload:"restart" doc:"How long a worker may have a call of a stream in hand; then another worker gets it, too."`
+	StreamTries int           `key:"stream_attempts" default:"5" range:"1,1000" reload:"restart" doc:"How many workers get a call that none of them answers; then it is kept in the stream NAME:dead."`
+	StreamMax   int           `key:"stream_max" default:"10000" range:"1,1073741824" reload:"restart" doc:"Calls in a stream, waiting and in hand; what is more is refused as busy."`
+	Secret      string        `key:"secret" secret:"text" reload:"restart" doc:"Key of the signatures of requests to it, or of calls in a stream, at least 16 bytes. Empty: they are not signed."`
 	Headers     []string      `key:"headers" flag:"app-header" reload:"restart" doc:"Headers of a client's handshake that it gets, such as Cookie."`
-	Timeout     time.Duration `key:"timeout" default:"10s" range:"0.1,3600" reload:"restart" doc:"How long a request to it may take, and before that the wait for its turn."`
+	Timeout     time.Duration `key:"timeout" default:"10s" range:"0.1,3600" reload:"restart" doc:"How long a request to it may take, and before that the wait for its turn; with a stream, the wait for the answer."`
 	MaxRequests int           `key:"max_requests" default:"64" range:"1,65536" reload:"restart" doc:"Requests to one endpoint at the same time."`
 	Retry       bool          `key:"retry" default:"false" reload:"restart" doc:"Repeat requests whose connection broke: the endpoint handles each Throng-Id once."`
 	H2C         bool          `key:"h2c" default:"false" reload:"restart" doc:"Speak HTTP/2 to http URLs."`

@@ -67,6 +67,8 @@ func needed(f *Field) []string {
 	switch f.Key {
 	case "cluster.node_id", "cluster.advertise":
 		return []string{"THRONG_CLUSTER_VALKEY=redis://h"}
+	case "app.stream":
+		return []string{"THRONG_APP_VALKEY=redis://h"}
 	case "queues.flask_channels":
 		return []string{"THRONG_QUEUES_FLASK=redis://h"}
 	}

@@ -44,6 +44,7 @@ func TestBadFiles(t *testing.T) {
 		{"trusted_proxies = [\"10.0.0.0/99\"]", `1:1: trusted_proxies: "10.0.0.0/99" is neither an address nor a network`},
 		{"[cors]\nallowed_origins = [\"x\"]", `2:1: cors.allowed_origins: "x" is neither "*" nor scheme://host[:port]`},
 		{"[api]\nkeys = [\"short\"]", `2:1: api.keys: key 1 is shorter than 16 characters, or has a space`},
+		{"[app]\nstream = [\"a\"]", `2:1: app.stream: is nothing without app.valkey (--app-valkey) or cluster.valkey (--valkey)`},
 		{"[cluster]\nnode_id = \"a\"", `2:1: cluster.node_id: is nothing without cluster.valkey (--valkey)`},
 		{"[internal]\nlisten = \"on\"", `2:1: internal.listen: "on" is neither host:port nor off`},
 		{"[cluster]\nvalkey_file = \"/does/not/exist\"", `2:1: cluster.valkey_file: open /does/not/exist: no such file or directory`},

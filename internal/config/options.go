@@ -95,6 +95,9 @@ func (l *Loaded) validate() (problems []Problem) {
 			}
 		}
 	}
+	if c.Cluster.Valkey == "" && c.App.Valkey == "" && len(c.App.Stream) > 0 {
+		bad("app.stream", "is nothing without app.valkey (--app-valkey) or cluster.valkey (--valkey)")
+	}
 	if c.Queues.Flask == "" && len(c.Queues.FlaskChannels) > 0 {
 		bad("queues.flask_channels", "is nothing without queues.flask (--flask-queue)")
 	}

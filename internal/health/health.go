@@ -22,6 +22,8 @@ type State struct {
 	// process's emits cannot be read.
 	Broker     bool
 	QueuesAway bool
+	// WorkersAway: the broker of the application's workers does not answer.
+	WorkersAway bool
 	// RequireBroker makes the server unready without one.
 	RequireBroker bool
 }
@@ -69,6 +71,9 @@ func Ready(s *State) Report {
 	}
 	if s.QueuesAway {
 		troubles = append(troubles, "a queue of other processes' emits is not connected")
+	}
+	if s.WorkersAway {
+		troubles = append(troubles, "the broker of the application's workers does not answer")
 	}
 	if s.RequireBroker {
 		return report(append(problems, troubles...), nil)

@@ -39,6 +39,7 @@ func TestHealthAndReadiness(t *testing.T) {
 		{"spill", func(s *State) { s.Broker, s.Cluster.Connected, s.Cluster.Degraded = true, true, true }, "ok", "degraded",
 			"other servers may miss what this one publishes"},
 		{"queue", func(s *State) { s.QueuesAway = true }, "ok", "degraded", "a queue of other processes' emits is not connected"},
+		{"workers", func(s *State) { s.WorkersAway = true }, "ok", "degraded", "the broker of the application's workers does not answer"},
 		{"queue needed", func(s *State) { s.QueuesAway, s.RequireBroker = true, true }, "ok", "unavailable",
 			"a queue of other processes' emits is not connected"},
 	} {

@@ -33,6 +33,9 @@ func full() Snapshot {
 	s.Loops = []socketio.LoopStats{{Connections: 2, Lag: 3 * time.Millisecond, Silent: time.Second}, {Connections: 3}}
 	s.Recovery.Results = map[string]uint64{"recovered": 1}
 	s.Cluster.Broker, s.Cluster.Connected = "valkey", true
+	s.App = &App{Calls: 9, Failed: 2, Requests: 4, Waiting: 1, Streams: []AppStream{{Name: "calls",
+		Connected: true, Length: 5, Pending: 3, Kept: 1, Waiting: 2, Added: 8, Answers: 7, Late: 1,
+		Redelivered: 2}}}
 	s.Cluster.Dropped = map[string]uint64{"expired": 1}
 	return s
 }
@@ -63,6 +66,11 @@ func TestValues(t *testing.T) {
 		`throng_config_reloads_total{result="refused"} 2`, `throng_config_reload_success 1`,
 		`throng_config_last_reload_success_timestamp_seconds 1.7000000005e+09`,
 		`throng_api_requests_total{endpoint="emit",status="200"} 7`, `throng_unhandled_events_total 3`,
+		`throng_app_calls_total{result="handled"} 7`, `throng_app_calls_total{result="failed"} 2`,
+		`throng_app_waiting_calls 3`, `throng_app_stream_length{stream="calls"} 5`,
+		`throng_app_stream_pending{stream="calls"} 3`, `throng_app_stream_dead{stream="calls"} 1`,
+		`throng_app_stream_calls_total{stream="calls",what="redelivered"} 2`,
+		`throng_app_stream_answers_total{stream="calls",what="in_time"} 6`,
 		`socket_io_connected 14`, `socket_io_recieve_bytes 1000`, `socket_io_disconnect_total 3`,
 	} {
 		require.Contains(t, text, "\n"+line+"\n")

@@ -15,6 +15,8 @@ type Snapshot struct {
 	Version, ClientVersion, GoVersion string
 	// Unhandled events: no application took them.
 	Unhandled uint64
+	// App is nil without an application.
+	App *App
 	// Reloads of the configuration, by result, and the last good one.
 	ReloadsOK, ReloadsFailed uint64
 	LastReloadOK             bool
@@ -23,6 +25,21 @@ type Snapshot struct {
 	API map[Call]uint64
 	// SocketIONames: also those of npm's socket.io-prometheus.
 	SocketIONames bool
+}
+
+// App is what became of the calls to the application.
+type App struct {
+	Calls, Failed, Requests, Retried uint64
+	Waiting, Flying                  int
+	Streams                          []AppStream
+}
+
+// AppStream is one stream of calls to workers.
+type AppStream struct {
+	Name                                                      string
+	Connected                                                 bool
+	Length, Pending, Kept, Waiting                            int
+	Added, Answers, Orphans, Redelivered, Dead, Late, Unknown uint64
 }
 
 // Call is a kind of request to the HTTP API.

@@ -51,10 +51,22 @@ func flag(b bool) float64 {
 func inCluster(s *Snapshot) bool { return s.Cluster.Broker != "" }
 func recovers(s *Snapshot) bool  { return s.Recovery.Results != nil }
 func asNode(s *Snapshot) bool    { return s.SocketIONames }
+func hasApp(s *Snapshot) bool    { return s.App != nil }
+func hasStream(s *Snapshot) bool { return hasApp(s) && len(s.App.Streams) > 0 }
+
+func streams(f func(x *AppStream) float64) func(*Snapshot, adder) {
+	return func(s *Snapshot, add adder) {
+		for i := range s.App.Streams {
+			add(f(&s.App.Streams[i]), s.App.Streams[i].Name)
+		}
+	}
+}
 
 const (
 	ifCluster  = "with cluster.valkey"
 	ifRecovery = "with recovery.duration"
+	ifApp      = "with app.url or app.stream"
+	ifStream   = "with app.stream"
 	ifNode     = "with metrics.socket_io_names"
 )
 
@@ -122,6 +134,58 @@ var table = []Metric{
 		read: one(func(s *Snapshot) float64 { return float64(s.HandlerErrors) })},
 	{Name: "throng_panics_total", Help: "Panics that were caught.", kind: counter,
 		read: one(func(s *Snapshot) float64 { return float64(s.Panics) })},
+
+	{Name: "throng_app_calls_total", Help: "What happened to sockets and was told to the " +
+		"application, by result.", kind: counter, Labels: []string{"result"}, If: ifApp, when: hasApp,
+		read: func(s *Snapshot, add adder) {
+			add(float64(s.App.Calls-min(s.App.Failed, s.App.Calls)), "handled")
+			add(float64(s.App.Failed), "failed")
+		}},
+	{Name: "throng_app_requests_total", Help: "Requests to endpoints, repeated ones included.",
+		kind: counter, If: ifApp, when: hasApp,
+		read: one(func(s *Snapshot) float64 { return float64(s.App.Requests) })},
+	{Name: "throng_app_waiting_calls", Help: "Calls that wait for their turn or for their answers.",
+		kind: gauge, If: ifApp, when: hasApp, read: one(func(s *Snapshot) float64 {
+			n := s.App.Waiting + s.App.Flying
+			for _, x := range s.App.Streams {
+				n += x.Waiting
+			}
+			return float64(n)
+		})},
+	{Name: "throng_app_stream_connected", Help: "1 while the broker of a stream answers.",
+		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
+		read: streams(func(x *AppStream) float64 { return flag(x.Connected) })},
+	{Name: "throng_app_stream_length", Help: "Calls in a stream, of all servers: waiting or in the " +
+		"hands of workers.", kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
+		read: streams(func(x *AppStream) float64 { return float64(x.Length) })},
+	{Name: "throng_app_stream_pending", Help: "Of them, those in the hands of workers.",
+		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
+		read: streams(func(x *AppStream) float64 { return float64(x.Pending) })},
+	{Name: "throng_app_stream_dead", Help: "Calls that were given up and are kept in NAME:dead.",
+		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
+		read: streams(func(x *AppStream) float64 { return float64(x.Kept) })},
+	{Name: "throng_app_stream_calls_total", Help: "Calls by what this server did with them: added, " +
+		"redelivered (their workers did not answer), dead (given up).", kind: counter,
+		Labels: []string{"stream", "what"}, If: ifStream, when: hasStream,
+		read: func(s *Snapshot, add adder) {
+			for _, x := range s.App.Streams {
+				add(float64(x.Added), x.Name, "added")
+				add(float64(x.Redelivered), x.Name, "redelivered")
+				add(float64(x.Dead), x.Name, "dead")
+			}
+		}},
+	{Name: "throng_app_stream_answers_total", Help: "Answers of workers: in time, late (nobody waited " +
+		"any more), orphan (to a server that is gone), unknown (a second one, or much too late).",
+		kind: counter, Labels: []string{"stream", "what"}, If: ifStream, when: hasStream,
+		read: func(s *Snapshot, add adder) {
+			for _, x := range s.App.Streams {
+				others := x.Late + x.Orphans + x.Unknown
+				add(float64(x.Answers-min(others, x.Answers)), x.Name, "in_time")
+				add(float64(x.Late), x.Name, "late")
+				add(float64(x.Orphans), x.Name, "orphan")
+				add(float64(x.Unknown), x.Name, "unknown")
+			}
+		}},
 
 	{Name: "throng_workers", Help: "Workers that run or wait for handlers.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return float64(s.Workers) })},
