@@ -6,6 +6,7 @@
 What a worker does not acknowledge another one gets. docs/app.md describes calls,
 answers and the stream.
 """
+import contextlib
 import json
 import os
 import socket
@@ -33,22 +34,18 @@ def handle(call):
 
 
 def calls():
-    try:
+    with contextlib.suppress(redis.ResponseError):  # it is there
         r.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    except redis.ResponseError:
-        pass  # it is there
     while True:
         for _, entries in r.xreadgroup(GROUP, ME, {STREAM: ">"}, count=8, block=2000):
             yield from entries
 
 
 def answer(entry, fields, text):
+    reply = {"id": fields["id"], "namespace": fields["namespace"], "answer": json.dumps(text)}
     with r.pipeline() as p:  # all of it or nothing
-        p.xadd(fields["reply"], {"id": fields["id"], "namespace": fields["namespace"],
-                                 "answer": json.dumps(text)}, nomkstream=True)
-        p.xack(STREAM, GROUP, entry)
-        p.xdel(STREAM, entry)
-        p.execute()
+        p.xadd(fields["reply"], reply, nomkstream=True)
+        p.xack(STREAM, GROUP, entry).xdel(STREAM, entry).execute()
 
 
 if __name__ == "__main__":

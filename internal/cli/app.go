@@ -116,10 +116,7 @@ func (a *application) open(c *config.Config, trusted []netip.Prefix, log *slog.L
 	if err != nil {
 		return err
 	}
-	a.namespaces = slices.Sorted(maps.Keys(by))
-	for _, ns := range slices.Sorted(maps.Keys(streamsBy)) {
-		a.namespaces = append(a.namespaces, ns)
-	}
+	a.namespaces = slices.Concat(slices.Sorted(maps.Keys(by)), slices.Sorted(maps.Keys(streamsBy)))
 	if len(c.App.URL)+len(c.App.Stream) > 0 {
 		if len(c.App.URL) > 0 && c.App.Secret == "" {
 			log.Warn("requests to the application are not signed: whoever reaches its endpoint "+
