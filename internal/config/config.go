@@ -46,8 +46,8 @@ type Config struct {
 
 // App is the table app.
 type App struct {
-	URL         []string      `key:"url" reload:"restart" doc:"Endpoint that gets what clients do, URL, or NAMESPACE=URL for one namespace; {event} in it stands for the name of the event. Empty: events are counted and answered with an error."`
-	Stream      []string      `key:"stream" reload:"restart" doc:"Valkey stream whose workers get what clients do, instead of app.url: NAME, or NAMESPACE=NAME for one namespace. Empty: none."`
+	URL         []string      `key:"url" one:"yes" reload:"restart" doc:"Endpoint that gets what clients do, URL, or NAMESPACE=URL for one namespace; {event} in it stands for the name of the event. Empty: events are counted and answered with an error."`
+	Stream      []string      `key:"stream" one:"yes" reload:"restart" doc:"Valkey stream whose workers get what clients do, instead of app.url: NAME, or NAMESPACE=NAME for one namespace. Empty: none."`
 	Valkey      string        `key:"valkey" secret:"url" reload:"restart" doc:"URL of the Valkey or Redis server with those streams. Empty: that of cluster.valkey."`
 	StreamIdle  time.Duration `key:"stream_idle" default:"30s" range:"0.1,86400" reload:"restart" doc:"How long a worker may have a call of a stream in hand; then another worker gets it, too."`
 	StreamTries int           `key:"stream_attempts" default:"5" range:"1,1000" reload:"restart" doc:"How many workers get a call that none of them answers; then it is kept in the stream NAME:dead."`

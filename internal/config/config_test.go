@@ -270,3 +270,13 @@ func TestReferenceNamesEverything(t *testing.T) {
 		require.Contains(t, b.String(), name)
 	}
 }
+
+func TestListOfOne(t *testing.T) {
+	t.Parallel()
+	l, err := Load(Sources{File: file(t, "[app]\nurl = \"http://x/{event}\"\nstream = [\"/a=b\"]\nvalkey = \"redis://h\"")})
+	require.NoError(t, err)
+	require.Equal(t, []string{"http://x/{event}"}, l.App.URL)
+	require.Equal(t, []string{"/a=b"}, l.App.Stream)
+	_, err = Load(Sources{File: file(t, "[app]\nurl = 1")})
+	require.ErrorContains(t, err, "want a list")
+}

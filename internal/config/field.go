@@ -35,6 +35,7 @@ type Field struct {
 	// FileOf is the secret whose file this one names.
 	FileOf *Field
 
+	one   bool // a list that is mostly of one: the file may have it as text
 	typ   reflect.Type
 	index []int
 }
@@ -93,7 +94,7 @@ func describe(sf reflect.StructField, table string) *Field {
 	tag := sf.Tag
 	f := &Field{Key: tag.Get("key"), Flag: tag.Get("flag"), Table: table, Unit: tag.Get("unit"),
 		Default: tag.Get("default"), Doc: tag.Get("doc"), Option: tag.Get("option"),
-		Node: tag.Get("node"), Python: tag.Get("python"), Secret: tag.Get("secret"), typ: sf.Type}
+		one: tag.Get("one") != "", Node: tag.Get("node"), Python: tag.Get("python"), Secret: tag.Get("secret"), typ: sf.Type}
 	if table != "" {
 		f.Key = table + "." + f.Key
 	}

@@ -127,6 +127,9 @@ func (f *Field) convert(v any) (any, error) {
 }
 
 func (f *Field) convertList(v any) (any, error) {
+	if one, ok := v.(string); ok && f.one && one != "" {
+		return []string{one}, nil
+	}
 	items, ok := v.([]any)
 	if !ok {
 		return nil, fmt.Errorf(`want a list such as ["a", "b"], not %s`, kindOf(v))
