@@ -1,6 +1,7 @@
 // Workers behind a Valkey stream instead of HTTP: plain Python, and Celery.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createClient } from "redis";
 import { io } from "socket.io-client";
@@ -83,12 +84,18 @@ async function talk(all, count, kill) {
   return answers.flat();
 }
 
-// A stopped worker takes a call, or has one; then it is killed.
-function killer(worker) {
-  return async () => {
-    worker.signal("SIGSTOP");
-    setTimeout(() => worker.signal("SIGKILL"), 500);
-  };
+// A worker is stopped that waits for calls, so that one of the next is given to
+// it, and killed when it has that in hand.
+async function killed(site, worker, all, count) {
+  await talk(all, count);
+  await setTimeout(100); // now it waits
+  worker.signal("SIGSTOP");
+  await setTimeout(10);
+  await talk(all, count, async () => {
+    worker.signal("SIGKILL");
+    await worker.exited;
+  });
+  await site.throng.logged(/calls of workers that do not answer go to others/);
 }
 
 const said = (s, i) => s.got.filter((e) => e[0] === "said" && e[1] === `c${i}`).map((e) => e[2]);
@@ -124,9 +131,7 @@ describe("plain workers", () => {
 
   test("a killed worker's events are handled by another", async () => {
     const all = await crowd(site, 8);
-    await talk(all, 60, killer(workers[0]));
-    await workers[0].exited;
-    await site.throng.logged(/calls of workers that do not answer go to others/);
+    await killed(site, workers[0], all, 30);
     for (const s of all) s.disconnect();
   });
 
@@ -196,9 +201,7 @@ test("Celery workers, one of which is killed", async () => {
     site.run(`${bin}python`, `${example}tasks.py`);
     const all = await crowd(site, 4);
     await until(async () => new Set(await talk(all, 10)).size === 2, "work of both", 30000);
-    await talk(all, 30, killer(crew[0]));
-    await crew[0].exited;
-    await site.throng.logged(/calls of workers that do not answer go to others/);
+    await killed(site, crew[0], all, 15);
   } finally {
     await site.stop();
   }
