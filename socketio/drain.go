@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -106,18 +105,13 @@ func (s *Server) leavePort(ctx context.Context, grace time.Duration) <-chan stru
 func (s *Server) sendAway(ctx context.Context, quota int) (left int) {
 	var todo, rest atomic.Int64
 	todo.Store(int64(quota))
-	var wg sync.WaitGroup
+	r := newRoll()
 	for i := range s.loops {
-		wg.Add(1)
-		s.loops[i].Load().Post(&parting{todo: &todo, left: &rest, done: wg.Done})
+		r.expect()
+		s.loops[i].Load().Post(&parting{todo: &todo, left: &rest, done: r.answer})
 	}
-	done := make(chan struct{})
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-r.all():
 	case <-ctx.Done():
 	case <-s.ended:
 	}

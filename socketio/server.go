@@ -218,20 +218,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.tasks.stop()
 	s.eng.Drain()
 	s.net.Drain()
-	var wg sync.WaitGroup
+	r := newRoll()
 	for i := range s.loops {
 		if lp := s.loops[i].Load(); lp != nil {
-			wg.Add(1)
-			lp.Post(&farewell{done: wg.Done})
+			r.expect()
+			lp.Post(&farewell{done: r.answer})
 		}
 	}
-	told := make(chan struct{})
-	go func() {
-		wg.Wait()
-		close(told)
-	}()
 	select {
-	case <-told:
+	case <-r.all():
 	case <-s.ended:
 	case <-ctx.Done():
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -325,6 +326,21 @@ func TestShutdownReason(t *testing.T) {
 	require.NoError(t, s.Wait())
 	_, err := s.FetchSockets(ctx)
 	require.ErrorIs(t, err, ErrNotStarted)
+}
+
+// A second Shutdown has nothing to do, and nobody stays behind to wait for
+// loops that have ended.
+func TestShutdownAgain(t *testing.T) {
+	s := serve(t, Options{}, nil)
+	connect(t, s)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(t, s.Shutdown(ctx))
+	before := runtime.NumGoroutine()
+	for range 20 {
+		require.NoError(t, s.Shutdown(ctx))
+	}
+	soon(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func TestConnectTimeout(t *testing.T) {
