@@ -34,6 +34,7 @@ const (
 	flagFin                           // write side is shut down
 	flagServed                        // had a first HTTP response
 	flagUrgent                        // on the urgent list
+	flagWS                            // counted as a WebSocket
 )
 
 // transport is what a connection needs of the poller below it.
@@ -203,6 +204,10 @@ func (c *Conn) closed(err error) {
 	c.link = nil
 	c.state = stateDead
 	l.wheel.stop(c.slot)
+	if c.flags&flagWS != 0 {
+		c.flags &^= flagWS
+		l.n.websockets--
+	}
 	c.dropPending()
 	c.abandon(err)
 	c.dropInbound()

@@ -95,7 +95,8 @@ func (c *Conn) Adopt(from *Conn) {
 	from.link, from.in, from.first, from.rest = nil, nil, nil, nil
 	from.pendBytes, from.pendFrames, from.off = 0, 0, 0
 	from.state = stateDead
-	from.flags |= flagTold
+	c.flags |= from.flags & flagWS
+	from.flags = from.flags&^flagWS | flagTold
 	l.srv.detached.Add(-1) // from's socket stays counted
 	bind(c.link, c)
 	l.movedFrom, l.movedTo = from, c

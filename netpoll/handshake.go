@@ -28,6 +28,8 @@ func (c *Conn) upgrade(r *Request, reply *Reply) {
 	m.wire = appendSwitch(m.wire, key, reply)
 	c.push(m)
 	c.state = stateWS
+	c.flags |= flagWS
+	l.n.websockets++
 	c.setTimer(0)
 	c.markDirect()
 	l.srv.upgrades.Add(1)

@@ -107,6 +107,9 @@ func (l *Loop) Server() *Server { return l.srv }
 // still during a turn.
 func (l *Loop) Tick() uint32 { return l.wheel.now }
 
+// Turns returns how many turns there were. Loop only.
+func (l *Loop) Turns() uint64 { return l.n.turns }
+
 // Conns returns the number of open connections. Any goroutine; a moment old.
 func (l *Loop) Conns() int { return int(l.pub.conns.Load()) }
 

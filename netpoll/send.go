@@ -54,6 +54,7 @@ func (c *Conn) Pending() (frames, bytes int) {
 // one that does not read is ever over it.
 func (c *Conn) push(m *Msg) {
 	l := c.loop
+	l.n.queued += int64(len(m.wire))
 	c.pendBytes += uint32(len(m.wire))
 	c.pendFrames += uint32(m.frames)
 	if c.first == nil {
@@ -101,6 +102,7 @@ func (c *Conn) markDirect() {
 // shift drops the first pending message, which has been written.
 func (c *Conn) shift() {
 	l := c.loop
+	l.n.queued -= int64(len(c.first.wire))
 	c.pendBytes -= uint32(len(c.first.wire))
 	c.pendFrames -= uint32(c.first.frames)
 	l.release(c.first)

@@ -45,6 +45,7 @@ type loopCount struct {
 	deliveries          uint64
 	writes, turns       uint64
 	lag, beat           int64
+	queued, websockets  int64
 }
 
 // loopPub is what other goroutines read.
@@ -54,6 +55,7 @@ type loopPub struct {
 	bytesIn, bytesOut, deliveries atomic.Uint64
 	writes, turns, wakes          atomic.Uint64
 	lag, beat, blocked            atomic.Int64
+	queued, websockets            atomic.Int64
 }
 
 func (l *Loop) publish() {
@@ -68,6 +70,8 @@ func (l *Loop) publish() {
 	p.lag.Store(n.lag)
 	p.beat.Store(n.beat)
 	p.blocked.Store(int64(len(l.blocked)))
+	p.queued.Store(n.queued)
+	p.websockets.Store(n.websockets)
 }
 
 // LoopStats are the figures of one loop.
@@ -81,6 +85,11 @@ type LoopStats struct {
 	Writes, Turns, Wakes uint64
 	// Blocked counts connections whose socket takes nothing more.
 	Blocked int
+	// WebSockets are those of the connections that are open as such.
+	WebSockets int
+	// QueuedBytes wait to be written, or for the polls of sessions without a
+	// socket.
+	QueuedBytes int64
 	// Lag is how late the loop took up the last 100 ms tick.
 	Lag time.Duration
 	// Silent is how long ago the loop took up a tick; more than some 100 ms
@@ -128,6 +137,7 @@ func (s *Server) Stats() Stats {
 			BytesIn: p.bytesIn.Load(), BytesOut: p.bytesOut.Load(), Deliveries: p.deliveries.Load(),
 			Writes: p.writes.Load(), Turns: p.turns.Load(), Wakes: p.wakes.Load(),
 			Blocked: int(p.blocked.Load()), Lag: time.Duration(p.lag.Load()),
+			WebSockets: int(p.websockets.Load()), QueuedBytes: p.queued.Load(),
 			Silent: time.Duration(max(now-beat, 0)),
 		})
 	}

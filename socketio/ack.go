@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,7 @@ func (a *Ack) Bind(dst ...any) error { return bind(a.args, a.atts, dst) }
 type answer struct {
 	s     *Socket
 	id    uint64
+	began int64 // nanotime
 	f     func(*Ack, error)
 	done  chan struct{}
 	timer atomic.Pointer[time.Timer]
@@ -43,6 +45,11 @@ type answer struct {
 func (a *answer) finish(ack *Ack, err error) {
 	if a.over.Swap(true) {
 		return
+	}
+	if ack != nil {
+		a.s.loop().m.acks.observe(nanotime()-a.began, &timeBounds)
+	} else if late(err) {
+		a.s.loop().m.late.Add(1)
 	}
 	a.ack, a.err = ack, err
 	if t := a.timer.Load(); t != nil {
@@ -59,6 +66,11 @@ func (a *answer) finish(ack *Ack, err error) {
 			a.s.protect("ack", func() { a.f(ack, err) })
 		})
 	}
+}
+
+// late tells whether an acknowledgement was waited for until its time was over.
+func late(err error) bool {
+	return errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // wait blocks until the answer is there, the context or the timeout ends.
@@ -118,7 +130,7 @@ func (s *Socket) ack(pk *sio.Packet, atts [][]byte) {
 		return
 	}
 	if la := lp.asks[askKey{s.ns, pk.ID}]; la != nil {
-		la.answered(s, slices.Clone(pk.Args), atts)
+		la.answered(lp, s, slices.Clone(pk.Args), atts)
 		return
 	}
 	var a *answer

@@ -31,6 +31,7 @@ type askKey struct {
 // ask is a broadcast that waits for answers from sockets of every loop.
 type ask struct {
 	key   askKey
+	began int64 // nanotime
 	mu    sync.Mutex
 	parts int // loops that have not delivered yet
 	open  int // sockets that have not answered
@@ -75,11 +76,12 @@ func (lp *loop) register(a *ask, targets []*Socket) {
 	a.check()
 }
 
-func (la *loopAsk) answered(s *Socket, args []byte, atts [][]byte) {
+func (la *loopAsk) answered(lp *loop, s *Socket, args []byte, atts [][]byte) {
 	if _, ok := la.waiting[s]; !ok {
 		return
 	}
 	delete(la.waiting, s)
+	lp.m.acks.observe(nanotime()-la.began, &timeBounds)
 	la.mu.Lock()
 	defer la.mu.Unlock()
 	la.open--
@@ -154,7 +156,7 @@ func (b Broadcast) ask(ctx context.Context, event string, args []any) (*ask, err
 	if !srv.running() {
 		return nil, ErrNotStarted
 	}
-	a := &ask{key: askKey{b.ns, b.ns.nextAck()}, done: make(chan struct{}),
+	a := &ask{key: askKey{b.ns, b.ns.nextAck()}, began: nanotime(), done: make(chan struct{}),
 		parts: len(srv.loops), wait: bound(ctx, b.timeout, defaultAskTimeout)}
 	if srv.mesh != nil {
 		if here, _ := b.reach(); !here {
@@ -187,6 +189,9 @@ func (b Broadcast) await(ctx context.Context, a *ask) ([]Answer, error) {
 		srv.loops[i].Load().Post((*askOver)(a))
 	}
 	a.mu.Lock()
+	if late(err) {
+		srv.loops[0].Load().m.late.Add(uint64(a.open))
+	}
 	a.over = true
 	list, gone := a.list, a.gone
 	a.mu.Unlock()

@@ -17,6 +17,7 @@ type Broadcast struct {
 	rooms   roomList
 	except  roomList
 	flags   emitFlags
+	event   uint16 // set by emit: see emission
 	timeout time.Duration
 }
 
@@ -107,12 +108,13 @@ func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 	if b.ns.match != nil {
 		return b.emitToChildren(event, args)
 	}
+	srv := b.ns.srv
+	b.event = srv.names[event]
 	f := &fanout{b: b, ask: a}
 	id := int64(-1)
 	if a != nil {
 		id = int64(a.key.id)
 	}
-	srv := b.ns.srv
 	here, elsewhere := true, false
 	if srv.mesh != nil {
 		here, elsewhere = b.reach()
@@ -131,6 +133,10 @@ func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 		return err
 	}
 	f.Init(wire, frames)
+	if one == nil {
+		srv.encodes.Add(1)
+		f.measure(srv)
+	}
 	b.ns.sent(one, wire)
 	if b.flags&plainFlag != 0 {
 		f.SetPlain()
@@ -153,6 +159,7 @@ func (b Broadcast) emitTo(one *Socket, a *ask, event string, args []any) error {
 // postTo posts a broadcast to the loops that can have receivers.
 func (s *Server) postTo(b *Broadcast, f *fanout) {
 	if lp := b.home(); lp != nil {
+		f.reached.Store(min(f.reached.Load(), 1))
 		lp.Post(f)
 		return
 	}

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/throng-server/throng/internal/engine"
 	"github.com/throng-server/throng/netpoll"
@@ -11,10 +12,31 @@ import (
 // them and not changed any more.
 type fanout struct {
 	netpoll.Msg
-	b    Broadcast
-	ask  *ask
-	seq  uint64 // its place in the log of recovery; 0: none
-	room [emitRoom]byte
+	b   Broadcast
+	ask *ask
+	seq uint64 // its place in the log of recovery; 0: none
+	// reached is what Stats.Fanouts needs: how many loops have not delivered
+	// yet in the lowest byte, the receivers on the others above it. 0: it is
+	// not counted there.
+	reached atomic.Uint64
+	room    [fanoutRoom]byte
+}
+
+// measure makes a broadcast one that is counted with its receivers, before it
+// is posted.
+func (f *fanout) measure(srv *Server) { f.reached.Store(uint64(len(srv.loops))) }
+
+// delivered takes note of the receivers on one loop. Loop only.
+func (f *fanout) delivered(lp *loop, n int64) {
+	if e := f.b.event; e > 0 {
+		lp.m.out[e-1].Add(uint64(n))
+	}
+	if f.reached.Load() == 0 {
+		return
+	}
+	if all := f.reached.Add(uint64(n)<<8 - 1); all&0xff == 0 {
+		lp.m.fanouts.observe(int64(all>>8), &fanoutBounds)
+	}
 }
 
 // Merge implements netpoll.Merger: a broadcast takes over those right behind it
@@ -67,8 +89,7 @@ func (lp *loop) message(f *fanout) (m *netpoll.Msg, count int) {
 		plain = plain && m.Plain()
 		lp.seen = max(lp.seen, m.seq)
 	}
-	clear(lp.led)
-	lp.leader, lp.led = nil, lp.led[:0]
+	lp.leader = nil
 	m = netpoll.NewMsgWire(wire, frames)
 	if plain {
 		m.SetPlain()
@@ -86,11 +107,18 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 			lp.register(f.ask, lp.targets)
 		}
 		lp.merged, lp.emits = lp.message(f)
+		lp.reached = 0
 	}
 	volatile := f.b.flags&volatileFlag != 0
 	watched := lp.srv.outgoing.Load()
 	var sent int64
-	defer func() { lp.n.deliveries.Add(sent * int64(lp.emits)) }()
+	defer func() {
+		lp.n.deliveries.Add(sent * int64(lp.emits))
+		lp.reached += sent
+		if !again {
+			lp.settle(f)
+		}
+	}()
 	for n := 0; lp.at < len(lp.targets); n++ {
 		if n%spentEvery == spentEvery-1 && l.Spent() {
 			return true
@@ -116,6 +144,19 @@ func (f *fanout) Run(l *netpoll.Loop) (again bool) {
 	}
 	lp.end()
 	return false
+}
+
+// settle counts the broadcasts that a walk has delivered.
+func (lp *loop) settle(f *fanout) {
+	if lp.emits == 1 {
+		f.delivered(lp, lp.reached)
+		return
+	}
+	for _, m := range lp.led {
+		m.delivered(lp, lp.reached)
+	}
+	clear(lp.led)
+	lp.led = lp.led[:0]
 }
 
 // begin starts a walk over the receivers of b. Loop only.

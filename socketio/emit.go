@@ -58,6 +58,7 @@ type emission struct {
 	msg   netpoll.Msg
 	s     *Socket
 	ask   *answer
+	event uint16 // its number among Options.EventNames, 0 for others
 	flags emitFlags
 	room  [emitRoom]byte
 }
@@ -95,6 +96,9 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 		putSeq(text, lp.seen)
 	}
 	lp.n.emits.Add(1)
+	if m.event > 0 {
+		lp.m.out[m.event-1].Add(1)
+	}
 	s.c.Send(&m.msg)
 	if lp.srv.outgoing.Load() {
 		s.watched(lp, m.msg.Wire())
@@ -115,9 +119,10 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 		}
 		args, flags = append(args[:len(args):len(args)], r.blank), flags|offsetFlag
 	}
-	m := &emission{s: s, flags: flags, ask: ask}
+	m := &emission{s: s, flags: flags, ask: ask, event: s.ns.srv.names[event]}
 	id := int64(-1)
 	if ask != nil {
+		ask.began = nanotime()
 		ask.id = s.ns.nextAck()
 		id = int64(ask.id)
 	}

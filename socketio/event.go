@@ -25,7 +25,9 @@ type Event struct {
 	id    uint64
 	size  int32
 	wants bool // the client waits for an acknowledgement
-	acked atomic.Bool
+	// weight is for how many events its handlers are timed; 0: they are not.
+	weight uint8
+	acked  atomic.Bool
 }
 
 // Raw is a received value on its way to others: JSON as the client wrote it,
@@ -95,6 +97,11 @@ func (e *Event) Ack(args ...any) error {
 func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 	lp := s.c.lp()
 	lp.n.eventsIn.Add(1)
+	if names := lp.srv.names; names != nil {
+		if n := names[string(pk.Name)]; n > 0 {
+			lp.m.in[n-1].Add(1)
+		}
+	}
 	if pk.Data == nil || s.is(stQuit) {
 		return // "42" alone is legal and means nothing
 	}
@@ -122,6 +129,7 @@ func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 		return
 	}
 	e := newEvent(s, pk, atts, size)
+	e.weight = lp.timed()
 	s.c.boxEvents.Add(1)
 	s.c.boxBytes.Add(e.size)
 	lp.boxBytes.Add(int64(e.size))
@@ -155,7 +163,7 @@ func (j *eventJob) Run() {
 	e := (*Event)(j)
 	defer e.done() // also when a handler ends its goroutine
 	if s := e.s; !s.is(stQuit) {
-		s.dispatch(e, s.ns.reg.load(), s.own())
+		s.timed(s.loop(), e, s.ns.reg.load(), s.own())
 	}
 }
 
@@ -184,8 +192,20 @@ func (s *Socket) runInline(lp *loop, pk *sio.Packet, atts [][]byte) bool {
 	lp.goroutine.Store(lp.self)
 	defer lp.goroutine.Store(0)
 	e := &Event{s: s, text: pk.Name, args: pk.Args, atts: atts, id: pk.ID, wants: pk.HasID}
-	s.dispatch(e, h, own)
+	e.weight = lp.timed()
+	s.timed(lp, e, h, own)
 	return true
+}
+
+// timed is dispatch, and measures how long it takes.
+func (s *Socket) timed(lp *loop, e *Event, h, own *handlerSet) {
+	if e.weight == 0 {
+		s.dispatch(e, h, own)
+		return
+	}
+	began := nanotime()
+	s.dispatch(e, h, own)
+	lp.m.handlers.weigh(nanotime()-began, e.weight, &timeBounds)
 }
 
 // dispatch runs catch-all handlers, guards and handlers, in this order; those

@@ -116,7 +116,7 @@ type inquiry struct {
 func (m *mesh) inquire(b Broadcast, r *reply, op *cluster.Op, p *received) {
 	srv := m.srv
 	i := &inquiry{m: m, from: r.to, key: inquiryKey{r.to.ID, op.Request}, ns: b.ns, reply: r}
-	i.ask = &ask{key: askKey{b.ns, b.ns.nextAck()}, done: make(chan struct{}),
+	i.ask = &ask{key: askKey{b.ns, b.ns.nextAck()}, began: nanotime(), done: make(chan struct{}),
 		parts: len(srv.loops), changed: i.changed}
 	wait := maxInquiryWait
 	if op.Wait > 0 {
@@ -132,12 +132,13 @@ func (m *mesh) inquire(b Broadcast, r *reply, op *cluster.Op, p *received) {
 	if b.flags&plainFlag != 0 {
 		f.SetPlain()
 	}
+	f.measure(srv)
 	srv.postAll(f)
 	// Behind the event: what end posts must find what the event has left.
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !i.over {
-		i.timer = time.AfterFunc(wait, i.end)
+		i.timer = time.AfterFunc(wait, i.expire)
 	}
 }
 
@@ -184,6 +185,14 @@ func (i *inquiry) run() {
 		i.end() // busy stays set: nothing more is sent
 		return
 	}
+}
+
+// expire is end for sockets that were given enough time.
+func (i *inquiry) expire() {
+	i.mu.Lock()
+	i.m.srv.loops[0].Load().m.late.Add(uint64(i.open))
+	i.mu.Unlock()
+	i.end()
 }
 
 // end forgets the inquiry. Any goroutine.

@@ -89,4 +89,6 @@ const (
 
 	// emitRoom is the frame that fits into the emission's own allocation.
 	emitRoom = 128
+	// fanoutRoom is that of a broadcast.
+	fanoutRoom = 120
 )

@@ -35,6 +35,7 @@ type loop struct {
 	excepts []rooms.Slot // backs plan.ExceptSlots
 	merged  *netpoll.Msg // what walk delivers, with the broadcasts it took over
 	emits   int          // how many those are
+	reached int64        // how many members have them
 
 	// leader has taken over the broadcasts led, itself first, and will deliver
 	// them together.
@@ -49,11 +50,17 @@ type loop struct {
 	// bared is the last message whose offsets were taken off.
 	bared repacked
 
+	// timedTurn is the last turn in which an event was timed, untimed how many
+	// were not since one was.
+	timedTurn uint64
+	untimed   uint8
+
 	// asks are the broadcasts that wait for answers of this loop's sockets.
 	asks map[askKey]*loopAsk
 
 	// Written by the loop, read by anybody.
 	n        loopCounters
+	m        measures
 	boxBytes atomic.Int64 // in mailboxes of this loop; workers take off
 
 	// held are the addresses that sessions count for, by the slot of their
@@ -75,6 +82,8 @@ type loopCounters struct {
 
 func (s *Server) startLoop(el *engine.Loop) any {
 	lp := &loop{Loop: el, srv: s}
+	lp.m.in = make([]atomic.Uint64, len(s.opt.EventNames))
+	lp.m.out = make([]atomic.Uint64, len(s.opt.EventNames))
 	lp.shard = rooms.New(rooms.Hooks{
 		Join:   lp.roomJoined,
 		Leave:  lp.roomLeft,

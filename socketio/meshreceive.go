@@ -103,7 +103,9 @@ func (m *mesh) deliver(b Broadcast, op *cluster.Op, p *received) {
 
 // fanout makes the message of an entry.
 func (m *mesh) fanout(b Broadcast, op *cluster.Op, p *received) *fanout {
+	b.event = m.srv.names[string(p.Name)]
 	f := &fanout{b: b}
+	f.measure(m.srv)
 	wire := op.Body
 	r := m.srv.recovery
 	keep := r != nil && b.flags&volatileFlag == 0
@@ -112,6 +114,7 @@ func (m *mesh) fanout(b Broadcast, op *cluster.Op, p *received) *fanout {
 			tail = `,"` + r.blank + `"`
 		}
 		wire = p.reframe(b.ns.name, -1, tail)
+		m.srv.encodes.Add(1)
 	}
 	f.Init(wire, 1+p.Attachments)
 	if b.flags&plainFlag != 0 {

@@ -68,7 +68,11 @@ func (c *client) Send(m *netpoll.Msg) {
 // SendBulk is Send for broadcasts.
 func (c *client) SendBulk(m *netpoll.Msg) {
 	if c.parser == msgpackParser {
-		if m = c.lp().repack(m); m.Frames() == 0 {
+		lp := c.lp()
+		if lp.repacked.from != m {
+			lp.m.encodes.Add(1)
+		}
+		if m = lp.repack(m); m.Frames() == 0 {
 			return
 		}
 	}

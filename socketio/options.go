@@ -91,6 +91,10 @@ type Options struct {
 	// MaxWorkers bounds the handlers running at the same time. Default 10,000.
 	MaxWorkers int
 
+	// EventNames are the events that Stats counts by themselves, at most 256.
+	// Default: none, because clients can invent names.
+	EventNames []string
+
 	// CORSAllowedOrigins lists the origins browsers may connect from, each
 	// "scheme://host[:port]", or "*" for any. Default: the same host and port.
 	CORSAllowedOrigins []string
@@ -305,6 +309,9 @@ func (o *Options) validate() error {
 		case r.MaxLogBytes < 1:
 			return bad("ConnectionStateRecovery.MaxLogBytes", "%d is not positive", r.MaxLogBytes)
 		}
+	}
+	if problem := badNames(o.EventNames); problem != "" {
+		return bad("EventNames", "%s", problem)
 	}
 	for _, p := range o.TrustedProxies {
 		if !p.IsValid() {

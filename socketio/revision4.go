@@ -103,6 +103,7 @@ func (lp *loop) bare(m *netpoll.Msg) *netpoll.Msg {
 	if lp.bared.from == m {
 		return lp.bared.to
 	}
+	lp.m.encodes.Add(1)
 	const tail = len(`,""]`) + offsetLen
 	out := make([]byte, 0, m.Len())
 	var text []byte

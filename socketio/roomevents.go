@@ -81,12 +81,14 @@ type roomChange struct {
 
 // roomJoined and roomLeft are hooks of the loop's rooms.
 func (lp *loop) roomJoined(_ rooms.NS, room string, slot rooms.Slot) {
+	lp.m.members.Add(1)
 	if s := lp.sockets[slot]; s.ns.reg.load().rooms != nil {
 		s.ns.watch.change(room, s.ID(), 1)
 	}
 }
 
 func (lp *loop) roomLeft(_ rooms.NS, room string, slot rooms.Slot) {
+	lp.m.members.Add(-1)
 	if s := lp.sockets[slot]; s.ns.reg.load().rooms != nil {
 		s.ns.watch.change(room, s.ID(), -1)
 	}

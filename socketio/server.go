@@ -40,6 +40,10 @@ type Server struct {
 	// idRooms: somebody joined a room named like a socket id of this server.
 	idRooms atomic.Bool
 
+	// names are those of Options.EventNames with their numbers, from 1 on; nil
+	// if there are none.
+	names map[string]uint16
+
 	rate      atomic.Pointer[eventRate] // nil: no bound
 	addresses addresses
 
@@ -47,6 +51,10 @@ type Server struct {
 	errors  atomic.Uint64
 	dropped [dropKinds]atomic.Uint64
 	notes   [noteKinds]note
+
+	_       [64]byte // the next is written by whoever emits
+	encodes atomic.Uint64
+	_       [64]byte
 }
 
 const (
@@ -71,6 +79,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, mux: http.NewServeMux(), ended: make(chan struct{}),
 		loops: make([]atomic.Pointer[loop], o.Loops)}
+	s.names = numberNames(o.EventNames)
 	s.tasks.init()
 	s.recovery = newRecovery(s)
 	s.mesh = newMesh(s)

@@ -59,10 +59,30 @@ type Stats struct {
 	// loops counts once for each.
 	Sockets map[string]int
 	Rooms   int
+	// RoomMembers are the memberships in them, all together.
+	RoomMembers int
+	// WebSockets are those of the connections that are open as such.
+	WebSockets int
+	// QueuedBytes wait to be written to clients, or for their polls.
+	QueuedBytes int64
 	// Events and Acks received, Emits to single sockets sent.
 	Events, Acks, Emits uint64
 	// Deliveries are the receivers of broadcasts, all together.
 	Deliveries uint64
+	// Fanouts are the broadcasts by how many receivers they had here. Encodes
+	// is how often one was encoded: once, and once more on a loop for clients
+	// that read another form.
+	Fanouts Histogram
+	Encodes uint64
+	// EventsByName and SentByName are the events of Options.EventNames: those
+	// received, and those sent, each receiver counted.
+	EventsByName, SentByName map[string]uint64
+	// HandlerTimes are those that the handlers of an event took together, in
+	// seconds; when a loop is busy one event in eight is timed, and counts for
+	// those before it. AckTimes are those until an acknowledgement came that the server had
+	// asked for, AckTimeouts those that were not waited for any longer.
+	HandlerTimes, AckTimes Histogram
+	AckTimeouts            uint64
 	// MessagesIn and MessagesOut count WebSocket messages, heartbeat included.
 	MessagesIn, MessagesOut uint64
 	BytesIn, BytesOut       uint64
@@ -100,7 +120,8 @@ type LoopStats struct {
 func (s *Server) Stats() Stats {
 	st := Stats{Sockets: make(map[string]int), Drops: make(map[string]uint64),
 		Handshakes: make(map[string]uint64), Disconnects: make(map[string]uint64),
-		HandlerErrors: s.errors.Load()}
+		EventsByName: make(map[string]uint64), SentByName: make(map[string]uint64),
+		HandlerErrors: s.errors.Load(), Encodes: s.encodes.Load()}
 	for _, n := range s.Namespaces() {
 		st.Sockets[n.name] = n.Len()
 	}
@@ -134,6 +155,8 @@ func (s *Server) Stats() Stats {
 		st.MessagesOut += l.FramesOut
 		st.BytesIn += l.BytesIn
 		st.BytesOut += l.BytesOut
+		st.WebSockets += l.WebSockets
+		st.QueuedBytes += l.QueuedBytes
 		st.Loops = append(st.Loops,
 			LoopStats{Connections: l.Conns, Blocked: l.Blocked, Lag: l.Lag, Silent: l.Silent})
 	}
@@ -147,6 +170,7 @@ func (s *Server) Stats() Stats {
 		st.Emits += uint64(lp.n.emits.Load())
 		st.Deliveries += uint64(lp.n.deliveries.Load())
 		lp.n.sessions.add(&st)
+		lp.m.addTo(&st, s.opt.EventNames)
 		st.Rooms += int(lp.n.rooms.Load())
 		st.MailboxBytes += lp.boxBytes.Load()
 	}

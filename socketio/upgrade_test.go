@@ -107,7 +107,10 @@ func TestUpgradeUnderFire(t *testing.T) {
 			all.Wait()
 			close(stop)
 			wg.Wait()
-			soon(t, "all sessions end", func() bool { return s.Stats().Detached == 0 })
+			soon(t, "all sessions end", func() bool {
+				st := s.Stats()
+				return st.Detached == 0 && st.WebSockets == 0 && st.QueuedBytes == 0
+			})
 		})
 	}
 }
