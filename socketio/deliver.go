@@ -28,8 +28,8 @@ func (f *fanout) measure(srv *Server) { f.reached.Store(uint64(len(srv.loops))) 
 
 // delivered takes note of the receivers on one loop. Loop only.
 func (f *fanout) delivered(lp *loop, n int64) {
-	if e := f.b.event; e > 0 {
-		lp.m.out[e-1].Add(uint64(n))
+	if lp.m.out != nil {
+		lp.m.out[f.b.event].Add(uint64(n))
 	}
 	if f.reached.Load() == 0 {
 		return

@@ -96,8 +96,8 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 		putSeq(text, lp.seen)
 	}
 	lp.n.emits.Add(1)
-	if m.event > 0 {
-		lp.m.out[m.event-1].Add(1)
+	if lp.m.out != nil {
+		lp.m.out[m.event].Add(1)
 	}
 	s.c.Send(&m.msg)
 	if lp.srv.outgoing.Load() {

@@ -98,9 +98,7 @@ func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 	lp := s.c.lp()
 	lp.n.eventsIn.Add(1)
 	if names := lp.srv.names; names != nil {
-		if n := names[string(pk.Name)]; n > 0 {
-			lp.m.in[n-1].Add(1)
-		}
+		lp.m.in[names[string(pk.Name)]].Add(1)
 	}
 	if pk.Data == nil || s.is(stQuit) {
 		return // "42" alone is legal and means nothing

@@ -82,8 +82,9 @@ type loopCounters struct {
 
 func (s *Server) startLoop(el *engine.Loop) any {
 	lp := &loop{Loop: el, srv: s}
-	lp.m.in = make([]atomic.Uint64, len(s.opt.EventNames))
-	lp.m.out = make([]atomic.Uint64, len(s.opt.EventNames))
+	if n := len(s.opt.EventNames); n > 0 {
+		lp.m.in, lp.m.out = make([]atomic.Uint64, n+1), make([]atomic.Uint64, n+1)
+	}
 	lp.shard = rooms.New(rooms.Hooks{
 		Join:   lp.roomJoined,
 		Leave:  lp.roomLeft,

@@ -106,7 +106,8 @@ type measures struct {
 	late     atomic.Uint64
 	encodes  atomic.Uint64
 	members  atomic.Int64
-	// in and out count the events of Options.EventNames, by their number.
+	// in and out count events by their number among Options.EventNames, the
+	// others at 0; nil if there are no such names.
 	in, out []atomic.Uint64
 	_       [64]byte
 }
@@ -119,7 +120,11 @@ func (m *measures) addTo(st *Stats, names []string) {
 	st.AckTimeouts += m.late.Load()
 	st.Encodes += m.encodes.Load()
 	st.RoomMembers += int(m.members.Load())
-	for i, name := range names {
+	for i := range m.in {
+		name := ""
+		if i > 0 {
+			name = names[i-1]
+		}
 		st.EventsByName[name] += m.in[i].Load()
 		st.SentByName[name] += m.out[i].Load()
 	}

@@ -173,8 +173,8 @@ func TestFanouts(t *testing.T) {
 	require.EqualValues(t, many, st.Fanouts.Counts[3])
 	require.EqualValues(t, 1, st.Fanouts.Counts[4], "everybody")
 	require.EqualValues(t, many+3, st.Encodes)
-	require.Equal(t, map[string]uint64{"news": 0, "told": 2}, st.EventsByName)
-	require.Equal(t, map[string]uint64{"news": 5*many + 1, "told": 0}, st.SentByName)
+	require.Equal(t, map[string]uint64{"news": 0, "told": 2, "": 1}, st.EventsByName)
+	require.Equal(t, map[string]uint64{"news": 5*many + 1, "told": 0, "": 8}, st.SentByName)
 }
 
 // Clients of another parser cost an encoding more, together.
@@ -189,6 +189,8 @@ func TestEncodesOfMsgpack(t *testing.T) {
 	require.NoError(t, s.Emit("news"))
 	soon(t, "delivered", func() bool { return s.Stats().Deliveries == 4 })
 	require.EqualValues(t, 2, s.Stats().Encodes)
+	require.Equal(t, map[string]uint64{"": 4}, s.Stats().SentByName, "no names are told apart")
+	require.Equal(t, map[string]uint64{"": 0}, s.Stats().EventsByName)
 }
 
 // Gauges come back to zero, whatever way the connections end.

@@ -75,7 +75,7 @@ type Stats struct {
 	Fanouts Histogram
 	Encodes uint64
 	// EventsByName and SentByName are the events of Options.EventNames: those
-	// received, and those sent, each receiver counted.
+	// received, and those sent, each receiver counted; "" are all others.
 	EventsByName, SentByName map[string]uint64
 	// HandlerTimes are those that the handlers of an event took together, in
 	// seconds; when a loop is busy one event in eight is timed, and counts for
@@ -173,6 +173,10 @@ func (s *Server) Stats() Stats {
 		lp.m.addTo(&st, s.opt.EventNames)
 		st.Rooms += int(lp.n.rooms.Load())
 		st.MailboxBytes += lp.boxBytes.Load()
+	}
+	if len(s.opt.EventNames) == 0 {
+		st.EventsByName[""] = st.Events
+		st.SentByName[""] = st.Emits + uint64(st.Fanouts.Sum)
 	}
 	return st
 }

@@ -97,13 +97,15 @@ func (a *App) Close() {
 
 // Stats are sums since the start.
 type Stats struct {
-	Calls    uint64 // things that happened to sockets
-	Failed   uint64 // of them, those that were not handled
-	Requests uint64 // to endpoints
-	Batches  uint64 // of them, those with several calls
-	Retried  uint64 // of them, repeated ones
-	Waiting  int    // calls that wait for their turn now
-	Flying   int    // requests under way now
+	Calls    uint64            // things that happened to sockets
+	Failed   uint64            // of them, those that were not handled
+	Failures map[string]uint64 // those, by code
+	Requests uint64            // to endpoints
+	Batches  uint64            // of them, those with several calls
+	Retried  uint64            // of them, repeated ones
+	Waiting  int               // calls that wait for their turn now
+	Flying   int               // requests under way now
+	Down     int               // endpoints that are not asked now because they failed
 
 	// Streams has those of all streams, by name.
 	Streams []StreamStats
@@ -111,11 +113,14 @@ type Stats struct {
 
 // Stats returns the sums.
 func (a *App) Stats() Stats {
-	s := Stats{Calls: a.calls.Load(), Failed: a.failed.Load()}
+	s := Stats{Calls: a.calls.Load(), Failed: a.failed.Load(), Failures: a.fails.sums()}
 	for _, e := range a.endpoints {
 		s.Requests += e.requests.Load()
 		s.Batches += e.batches.Load()
 		s.Retried += e.retried.Load()
+		if e.brk.down() {
+			s.Down++
+		}
 		e.mu.Lock()
 		s.Waiting += len(e.waiting)
 		s.Flying += e.flying

@@ -38,6 +38,13 @@ func (b *breaker) allow(now time.Time) (retry time.Duration, ok bool) {
 	return 0, true
 }
 
+// down tells whether the endpoint is taken for down.
+func (b *breaker) down() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
 // blocked is allow without the promise.
 func (b *breaker) blocked(now time.Time) (retry time.Duration) {
 	b.mu.Lock()

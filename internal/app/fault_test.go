@@ -45,6 +45,8 @@ func TestEndpointDown(t *testing.T) {
 	c.send("40")
 	require.Contains(t, c.next(), `"code":"unavailable","retry_after":`)
 	require.EqualValues(t, tripAfter*maxAttempts, a.Stats().Requests, "nobody asks while it is down")
+	require.Equal(t, 1, a.Stats().Down)
+	require.Equal(t, map[string]uint64{CodeUnavailable: tripAfter + 1}, a.Stats().Failures)
 }
 
 // An endpoint that goes away and comes back.
@@ -71,6 +73,7 @@ func TestEndpointComesBack(t *testing.T) {
 	require.Contains(t, c.next(), `438[{"error":"the application is not available","code":"unavailable"`)
 	require.Equal(t, n, a.Stats().Requests)
 	require.EqualValues(t, tripAfter+2, a.Stats().Failed)
+	require.Equal(t, map[string]uint64{CodeFailed: tripAfter, CodeUnavailable: 2}, a.Stats().Failures)
 	down.Store(false)
 	require.Eventually(t, func() bool {
 		c.send(`429["x"]`)

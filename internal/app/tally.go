@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 )
@@ -20,7 +21,8 @@ type tally struct {
 	mu  sync.Mutex
 	now func() time.Time // nil: time.Now
 
-	rows map[tallyKey]*tallyRow
+	rows  map[tallyKey]*tallyRow
+	codes map[string]uint64 // ever
 }
 
 type tallyKey struct{ ns, name, code string }
@@ -38,6 +40,10 @@ func (t *tally) add(ns, name string, f *Failure) {
 	k := tallyKey{ns, name, f.Code}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.codes == nil {
+		t.codes = make(map[string]uint64)
+	}
+	t.codes[f.Code]++
 	now := time.Now()
 	if t.now != nil {
 		now = t.now()
@@ -64,6 +70,13 @@ func (t *tally) add(ns, name string, f *Failure) {
 	}
 	t.tell(k, r, f)
 	r.next = now.Add(tallyEvery)
+}
+
+// sums returns how many failures there were, by code.
+func (t *tally) sums() map[string]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.codes)
 }
 
 func (t *tally) tell(k tallyKey, r *tallyRow, f *Failure) {

@@ -180,14 +180,14 @@ func (a *application) connected() bool {
 		func(s app.StreamStats) bool { return !s.Connected })
 }
 
-// figures is what a scrape shows of it; nil: there is none.
-func (a *application) figures() *metrics.App {
+// stats are what /metrics shows of the application; nil without one.
+func (a *application) stats() *metrics.App {
 	if a.app == nil {
 		return nil
 	}
 	s := a.app.Stats()
-	m := &metrics.App{Calls: s.Calls, Failed: s.Failed, Requests: s.Requests, Retried: s.Retried,
-		Waiting: s.Waiting, Flying: s.Flying}
+	m := &metrics.App{Calls: s.Calls, Requests: s.Requests, Batches: s.Batches, Retried: s.Retried,
+		Failures: s.Failures, Waiting: s.Waiting, Flying: s.Flying, Down: s.Down}
 	for _, x := range s.Streams {
 		m.Streams = append(m.Streams, metrics.AppStream{Name: x.Name, Connected: x.Connected,
 			Length: x.Length, Pending: x.Pending, Kept: x.Kept, Waiting: x.Waiting, Added: x.Added,

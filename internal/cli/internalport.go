@@ -156,7 +156,8 @@ func (s *service) snapshot() metrics.Snapshot {
 	l := s.settings.now.Load()
 	m := metrics.Snapshot{Stats: s.srv.Stats(), Namespaces: l.Namespaces,
 		Version: versionString(), ClientVersion: clientjs.Version, GoVersion: runtime.Version(),
-		Unhandled: s.orphans.count(), API: s.api.Calls(), SocketIONames: l.Metrics.SocketIONames, App: s.app.figures()}
+		Unhandled: s.orphans.count(), API: s.api.Calls(), App: s.app.stats(),
+		SocketIONames: l.Metrics.SocketIONames}
 	s.settings.mu.Lock()
 	defer s.settings.mu.Unlock()
 	m.ReloadsOK, m.ReloadsFailed = s.settings.ok, s.settings.failed

@@ -85,12 +85,13 @@ const (
 // lost is how many of the events of a new socket are dropped.
 func lost(d *daemon, events int) int {
 	const dropped = `throng_dropped_total{reason="event_rate"}`
-	before, had := d.metric(dropped), d.metric("throng_events_total")
+	const received = `throng_events_total{event="other"}`
+	before, had := d.metric(dropped), d.metric(received)
 	session := d.join()
 	for range events {
 		d.post(session, `42["e"]`)
 	}
-	d.soon("events", func() bool { return int(d.metric("throng_events_total")-had) == events })
+	d.soon("events", func() bool { return int(d.metric(received)-had) == events })
 	return int(d.metric(dropped) - before)
 }
 

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +51,44 @@ func TestBoot(t *testing.T) {
 	require.Equal(t, 0, d.cmd.ProcessState.ExitCode(), d.log)
 	require.NotContains(t, d.log.String(), testKey)
 	require.Len(t, d.lines("ended"), 1)
+}
+
+// What is counted on the way of events and broadcasts is on /metrics, and so is
+// the application.
+func TestMetricsOfTraffic(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(app.Close)
+	d := daemonize(t, withKey+"[metrics]\nevents = [\"known\"]\nsocket_io_names = true\n"+
+		"[app]\nurl = [\""+app.URL+"\"]\n", nil)
+	session := d.join()
+	d.post(session, `42["known"]`, `42["made up"]`)
+	status, body := d.api(testKey, "emit", `{"event":"known"}`)
+	require.Equal(t, 200, status, body)
+	for line, want := range map[string]float64{
+		`throng_events_total{event="known"}`:             1,
+		`throng_events_total{event="other"}`:             1,
+		`socket_io_events_received_total{event="known"}`: 1,
+		`socket_io_events_sent_total{event="known"}`:     1,
+		`socket_io_events_sent_total{event="other"}`:     0,
+		`throng_event_handler_seconds_count`:             1, // a turn's others come with the next
+		`throng_broadcast_fanout_bucket{le="0"}`:         0,
+		`throng_broadcast_fanout_bucket{le="1"}`:         1,
+		`throng_broadcast_encode_total`:                  1,
+		`throng_app_calls_total`:                         3,
+		`throng_app_endpoints_down`:                      0,
+		`throng_websockets`:                              0,
+		`throng_slow_consumer_total{action="closed"}`:    0,
+	} {
+		if want == 0 {
+			_, text := d.get("/metrics")
+			require.Contains(t, text, "\n"+line+" 0\n")
+			continue
+		}
+		d.soon(line, func() bool { return d.metric(line) >= want })
+	}
+	_, text := d.get("/metrics")
+	require.NotContains(t, text, "made up")
 }
 
 func TestBadSettings(t *testing.T) {

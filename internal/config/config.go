@@ -135,7 +135,8 @@ type Ready struct {
 
 // Metrics is the table metrics.
 type Metrics struct {
-	SocketIONames bool `key:"socket_io_names" default:"false" reload:"live" doc:"Also export the names of npm's socket.io-prometheus, so that existing boards go on."`
+	Events        []string `key:"events" reload:"restart" option:"EventNames" doc:"Events that are counted by their names, at most 256. The others are \"other\" together, because clients can invent names."`
+	SocketIONames bool     `key:"socket_io_names" default:"false" reload:"live" doc:"Also export the names of npm's socket.io-prometheus, so that existing boards go on."`
 }
 
 // Log is the table log.

@@ -31,7 +31,7 @@ func (c *Config) Options() socketio.Options {
 		CORSMethods: c.CORS.Methods, CORSAllowedHeaders: c.CORS.AllowedHeaders,
 		CORSExposedHeaders: c.CORS.ExposedHeaders, CORSMaxAge: c.CORS.MaxAge,
 		AllowEIO3: c.AllowEIO3, Transports: c.Transports, DisableUpgrades: !c.AllowUpgrades,
-		HTTPCompression: -1,
+		HTTPCompression: -1, EventNames: c.Metrics.Events,
 	}
 	if c.HTTPCompression {
 		o.HTTPCompression = c.CompressionThreshold

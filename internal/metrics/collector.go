@@ -6,6 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/throng-server/throng/socketio"
 )
 
 // collector reads the table at each scrape.
@@ -44,8 +46,24 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		if m.when != nil && !m.when(&s) {
 			continue
 		}
+		if m.hist != nil {
+			ch <- histogram(c.descs[i], m.hist(&s))
+			continue
+		}
 		m.read(&s, func(v float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(c.descs[i], m.kind, v, labels...)
 		})
 	}
+}
+
+// histogram is h in the form of Prometheus, whose buckets hold those before
+// them as well.
+func histogram(d *prometheus.Desc, h *socketio.Histogram) prometheus.Metric {
+	up := make(map[float64]uint64, len(h.Bounds))
+	n := uint64(0)
+	for i, bound := range h.Bounds {
+		n += h.Counts[i]
+		up[bound] = n
+	}
+	return prometheus.MustNewConstHistogram(d, h.Count(), h.Sum, up)
 }

@@ -33,10 +33,19 @@ func full() Snapshot {
 	s.Loops = []socketio.LoopStats{{Connections: 2, Lag: 3 * time.Millisecond, Silent: time.Second}, {Connections: 3}}
 	s.Recovery.Results = map[string]uint64{"recovered": 1}
 	s.Cluster.Broker, s.Cluster.Connected = "valkey", true
-	s.App = &App{Calls: 9, Failed: 2, Requests: 4, Waiting: 1, Streams: []AppStream{{Name: "calls",
-		Connected: true, Length: 5, Pending: 3, Kept: 1, Waiting: 2, Added: 8, Answers: 7, Late: 1,
-		Redelivered: 2}}}
 	s.Cluster.Dropped = map[string]uint64{"expired": 1}
+	s.ForwardedOut, s.ForwardErrors, s.ForwardedIn = 5, 2, 9
+	s.Drops["slow_consumer"], s.Drops["volatile"] = 4, 6
+	s.EventsByName = map[string]uint64{"chat": 8, "other": 1, "": 20}
+	s.SentByName = map[string]uint64{"chat": 9, "other": 0, "": 30}
+	s.HandlerTimes = socketio.Histogram{Bounds: []float64{0.001, 0.1}, Counts: []uint64{4, 2, 1}, Sum: 1.5}
+	s.AckTimes = socketio.Histogram{Bounds: []float64{1}, Counts: []uint64{2, 0}, Sum: 0.5}
+	s.Fanouts = socketio.Histogram{Bounds: []float64{0, 10}, Counts: []uint64{1, 0, 3}, Sum: 99}
+	s.AckTimeouts, s.Encodes, s.QueuedBytes, s.RoomMembers, s.WebSockets = 11, 12, 13, 14, 15
+	s.App = &App{Calls: 21, Requests: 22, Batches: 23, Retried: 24, Waiting: 25, Flying: 26, Down: 1,
+		Failures: map[string]uint64{"busy": 27},
+		Streams: []AppStream{{Name: "calls", Connected: true, Length: 5, Pending: 3, Kept: 1,
+			Waiting: 2, Added: 8, Answers: 7, Late: 1, Redelivered: 2}}}
 	return s
 }
 
@@ -66,17 +75,35 @@ func TestValues(t *testing.T) {
 		`throng_config_reloads_total{result="refused"} 2`, `throng_config_reload_success 1`,
 		`throng_config_last_reload_success_timestamp_seconds 1.7000000005e+09`,
 		`throng_api_requests_total{endpoint="emit",status="200"} 7`, `throng_unhandled_events_total 3`,
-		`throng_app_calls_total{result="handled"} 7`, `throng_app_calls_total{result="failed"} 2`,
-		`throng_app_waiting_calls 3`, `throng_app_stream_length{stream="calls"} 5`,
+		`throng_app_stream_length{stream="calls"} 5`,
 		`throng_app_stream_pending{stream="calls"} 3`, `throng_app_stream_dead{stream="calls"} 1`,
 		`throng_app_stream_calls_total{stream="calls",what="redelivered"} 2`,
 		`throng_app_stream_answers_total{stream="calls",what="in_time"} 6`,
+		`throng_app_stream_waiting{stream="calls"} 2`,
+		`throng_websockets 15`, `throng_room_memberships 14`, `throng_write_queue_bytes 13`,
+		`throng_drain_remaining 0`, `throng_slow_consumer_total{action="closed"} 4`,
+		`throng_slow_consumer_total{action="dropped"} 6`, `throng_events_total{event="chat"} 8`,
+		`throng_events_total{event="other"} 21`, `throng_ack_timeouts_total 11`,
+		`throng_event_handler_seconds_bucket{le="0.001"} 4`,
+		`throng_event_handler_seconds_bucket{le="0.1"} 6`,
+		`throng_event_handler_seconds_bucket{le="+Inf"} 7`, `throng_event_handler_seconds_sum 1.5`,
+		`throng_event_handler_seconds_count 7`, `throng_ack_seconds_count 2`,
+		`throng_broadcast_fanout_bucket{le="0"} 1`, `throng_broadcast_fanout_count 4`,
+		`throng_broadcast_encode_total 12`, `throng_foreign_sid_total{action="forwarded"} 3`,
+		`throng_foreign_sid_total{action="failed"} 2`, `throng_foreign_sid_total{action="received"} 9`,
+		`throng_app_calls_total 21`, `throng_app_failures_total{code="busy"} 27`,
+		`throng_app_waiting 25`, `throng_app_endpoints_down 1`,
+		`socket_io_events_received_total{event="other"} 21`,
+		`socket_io_events_sent_total{event="chat"} 9`,
 		`socket_io_connected 14`, `socket_io_recieve_bytes 1000`, `socket_io_disconnect_total 3`,
 	} {
 		require.Contains(t, text, "\n"+line+"\n")
 	}
 	require.Contains(t, text, "go_goroutines")
 	require.Contains(t, text, "process_open_fds")
+	ends := full()
+	ends.Draining = true
+	require.Contains(t, scrape(t, ends), "\nthrong_drain_remaining 7\n")
 }
 
 func TestEveryMetricIsThere(t *testing.T) {
@@ -101,6 +128,7 @@ func TestNames(t *testing.T) {
 		require.Regexp(t, `^[a-z][a-z_]+$`, m.Name)
 		if m.If != ifNode {
 			require.True(t, strings.HasPrefix(m.Name, "throng_"))
+			require.NotEqual(t, m.read == nil, m.hist == nil, m.Name)
 			require.Equal(t, m.kind == counter, strings.HasSuffix(m.Name, "_total"), m.Name)
 		}
 		require.NotContains(t, m.Name, "milli")
@@ -133,6 +161,9 @@ func TestOfAServer(t *testing.T) {
 	require.Contains(t, text, `throng_loop_connections{loop="1"} 0`)
 	require.Contains(t, text, "throng_connections 0\n")
 	require.NotContains(t, text, "throng_connections_limit 0\n")
+	require.Contains(t, text, "throng_event_handler_seconds_bucket{le=\"1e-05\"} 0\n")
+	require.Contains(t, text, "throng_event_handler_seconds_bucket{le=\"10\"} 0\n")
+	require.Contains(t, text, "throng_broadcast_fanout_bucket{le=\"50000\"} 0\n")
 }
 
 func TestPageNamesEveryMetric(t *testing.T) {
@@ -179,6 +210,26 @@ func TestBoardNamesOnlyMetricsThatExist(t *testing.T) {
 	}
 }
 
+// What the page marks with a star is on the board, and nothing else is.
+func TestStarsAreOnTheBoard(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operate.md")
+	require.NoError(t, err)
+	board, err := os.ReadFile("../../packaging/grafana/throng.json")
+	require.NoError(t, err)
+	shown := used(string(board))
+	for _, m := range Table() {
+		on := slices.ContainsFunc(shown, func(name string) bool {
+			return name == m.Name || m.hist != nil && strings.HasPrefix(name, m.Name+"_")
+		})
+		if m.Name == "throng_build_info" {
+			continue // where the board has its list of servers from
+		}
+		starred := strings.Contains(string(page), "`"+m.Name+"`*")
+		require.Equal(t, starred, on, "%s: star, on the board", m.Name)
+	}
+}
+
 var metricName = regexp.MustCompile(`\b(throng|socket_io|process|go)_[a-z_]+\b`)
 
 // used are the names of metrics in a text; one setting looks like them.
@@ -189,7 +240,8 @@ func used(text string) []string {
 
 func known(name string) bool {
 	for _, m := range Table() {
-		if m.Name == name {
+		if m.Name == name || m.hist != nil && slices.Contains(
+			[]string{m.Name + "_bucket", m.Name + "_sum", m.Name + "_count"}, name) {
 			return true
 		}
 	}

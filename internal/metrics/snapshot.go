@@ -27,13 +27,6 @@ type Snapshot struct {
 	SocketIONames bool
 }
 
-// App is what became of the calls to the application.
-type App struct {
-	Calls, Failed, Requests, Retried uint64
-	Waiting, Flying                  int
-	Streams                          []AppStream
-}
-
 // AppStream is one stream of calls to workers.
 type AppStream struct {
 	Name                                                      string
@@ -46,6 +39,15 @@ type AppStream struct {
 type Call struct {
 	Endpoint string
 	Status   int
+}
+
+// App is what the way to the application has counted.
+type App struct {
+	Calls, Requests, Batches, Retried uint64
+	// Failures by code.
+	Failures              map[string]uint64
+	Waiting, Flying, Down int
+	Streams               []AppStream
 }
 
 // sockets sums the sockets by label.

@@ -1,9 +1,12 @@
 package metrics
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/throng-server/throng/socketio"
 )
 
 const (
@@ -20,11 +23,16 @@ type Metric struct {
 
 	kind prometheus.ValueType
 	read func(s *Snapshot, add adder)
+	// hist is what a histogram has instead of kind and read.
+	hist func(s *Snapshot) *socketio.Histogram
 	when func(s *Snapshot) bool
 }
 
 // adder takes a value and those of the labels.
 type adder func(v float64, labels ...string)
+
+// table lists all metrics but those of the Go runtime and the process.
+var table = slices.Concat(serverTable, clusterTable, appTable, daemonTable, nodeTable)
 
 // Table lists all metrics but those of the Go runtime and the process.
 func Table() []Metric { return table }
@@ -41,6 +49,19 @@ func byName(f func(s *Snapshot) map[string]uint64) func(*Snapshot, adder) {
 	}
 }
 
+// byEvent reads counts by the names of the configuration and of all others.
+func byEvent(f func(s *Snapshot) map[string]uint64) func(*Snapshot, adder) {
+	return func(s *Snapshot, add adder) {
+		by := f(s)
+		for name, v := range by {
+			if name != "" && name != other {
+				add(float64(v), name)
+			}
+		}
+		add(float64(by[""]+by[other]), other)
+	}
+}
+
 func flag(b bool) float64 {
 	if b {
 		return 1
@@ -54,14 +75,6 @@ func asNode(s *Snapshot) bool    { return s.SocketIONames }
 func hasApp(s *Snapshot) bool    { return s.App != nil }
 func hasStream(s *Snapshot) bool { return hasApp(s) && len(s.App.Streams) > 0 }
 
-func streams(f func(x *AppStream) float64) func(*Snapshot, adder) {
-	return func(s *Snapshot, add adder) {
-		for i := range s.App.Streams {
-			add(f(&s.App.Streams[i]), s.App.Streams[i].Name)
-		}
-	}
-}
-
 const (
 	ifCluster  = "with cluster.valkey"
 	ifRecovery = "with recovery.duration"
@@ -70,13 +83,16 @@ const (
 	ifNode     = "with metrics.socket_io_names"
 )
 
-var table = []Metric{
+// serverTable is about clients and what is moved for them.
+var serverTable = []Metric{
 	{Name: "throng_build_info", Help: "1, labeled with versions.", kind: gauge,
 		Labels: []string{"version", "client_version", "go_version"},
 		read:   func(s *Snapshot, add adder) { add(1, s.Version, s.ClientVersion, s.GoVersion) }},
 
 	{Name: "throng_connections", Help: "Open TCP connections of the public port.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return float64(s.Connections) })},
+	{Name: "throng_websockets", Help: "Those of the connections that are WebSockets.", kind: gauge,
+		read: one(func(s *Snapshot) float64 { return float64(s.WebSockets) })},
 	{Name: "throng_connections_limit", Help: "Connections that may be open.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return float64(s.ConnectionsLimit) })},
 	{Name: "throng_connections_accepted_total", Help: "TCP connections accepted.", kind: counter,
@@ -94,8 +110,15 @@ var table = []Metric{
 		}},
 	{Name: "throng_rooms", Help: "Rooms that have members; one on several loops counts for each.",
 		kind: gauge, read: one(func(s *Snapshot) float64 { return float64(s.Rooms) })},
+	{Name: "throng_room_memberships", Help: "Sockets in rooms, each once for each of its rooms.",
+		kind: gauge, read: one(func(s *Snapshot) float64 { return float64(s.RoomMembers) })},
 	{Name: "throng_draining", Help: "1 while no connections are accepted any more.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return flag(s.Draining) })},
+
+	{Name: "throng_drain_remaining", Help: "Sessions that are still to be sent away while this " +
+		"server ends; 0 before.", kind: gauge, read: one(func(s *Snapshot) float64 {
+		return flag(s.Draining) * s.sessions()
+	})},
 
 	{Name: "throng_handshakes_total", Help: "Sessions that began, by the transport of their first " +
 		"request.", kind: counter, Labels: []string{"transport"},
@@ -110,14 +133,36 @@ var table = []Metric{
 		Labels: []string{"reason"},
 		read:   byName(func(s *Snapshot) map[string]uint64 { return s.Drops })},
 
-	{Name: "throng_events_total", Help: "Events received from clients.", kind: counter,
-		read: one(func(s *Snapshot) float64 { return float64(s.Events) })},
+	{Name: "throng_slow_consumer_total", Help: "What was done because a client did not read: it was " +
+		"closed, or a volatile event dropped for it.", kind: counter, Labels: []string{"action"},
+		read: func(s *Snapshot, add adder) {
+			add(float64(s.Drops["slow_consumer"]), "closed")
+			add(float64(s.Drops["volatile"]), "dropped")
+		}},
+	{Name: "throng_write_queue_bytes", Help: "Output that waits for clients, or for their polls.",
+		kind: gauge, read: one(func(s *Snapshot) float64 { return float64(s.QueuedBytes) })},
+
+	{Name: "throng_events_total", Help: "Events received from clients, by name if metrics.events " +
+		"has it.", kind: counter, Labels: []string{"event"},
+		read: byEvent(func(s *Snapshot) map[string]uint64 { return s.EventsByName })},
+	{Name: "throng_event_handler_seconds", Help: "How long the handlers of an event took, all " +
+		"together; of a busy loop's events one in eight is timed and counts for the others.",
+		hist: func(s *Snapshot) *socketio.Histogram { return &s.HandlerTimes }},
 	{Name: "throng_acks_total", Help: "Acknowledgements received from clients.", kind: counter,
 		read: one(func(s *Snapshot) float64 { return float64(s.Acks) })},
+	{Name: "throng_ack_seconds", Help: "How long acknowledgements took that the server had asked " +
+		"clients for.", hist: func(s *Snapshot) *socketio.Histogram { return &s.AckTimes }},
+	{Name: "throng_ack_timeouts_total", Help: "Acknowledgements that did not come in time.",
+		kind: counter, read: one(func(s *Snapshot) float64 { return float64(s.AckTimeouts) })},
 	{Name: "throng_emits_total", Help: "Events sent to single sockets.", kind: counter,
 		read: one(func(s *Snapshot) float64 { return float64(s.Emits) })},
 	{Name: "throng_broadcast_deliveries_total", Help: "Receivers of broadcasts, all together.",
 		kind: counter, read: one(func(s *Snapshot) float64 { return float64(s.Deliveries) })},
+	{Name: "throng_broadcast_fanout", Help: "Receivers of a broadcast on this server.",
+		hist: func(s *Snapshot) *socketio.Histogram { return &s.Fanouts }},
+	{Name: "throng_broadcast_encode_total", Help: "How often a broadcast was encoded: once for all, " +
+		"and once a loop for clients that read another form.", kind: counter,
+		read: one(func(s *Snapshot) float64 { return float64(s.Encodes) })},
 	{Name: "throng_messages_total", Help: "WebSocket messages, heartbeats included.", kind: counter,
 		Labels: []string{"direction"}, read: func(s *Snapshot, add adder) {
 			add(float64(s.MessagesIn), "in")
@@ -134,58 +179,6 @@ var table = []Metric{
 		read: one(func(s *Snapshot) float64 { return float64(s.HandlerErrors) })},
 	{Name: "throng_panics_total", Help: "Panics that were caught.", kind: counter,
 		read: one(func(s *Snapshot) float64 { return float64(s.Panics) })},
-
-	{Name: "throng_app_calls_total", Help: "What happened to sockets and was told to the " +
-		"application, by result.", kind: counter, Labels: []string{"result"}, If: ifApp, when: hasApp,
-		read: func(s *Snapshot, add adder) {
-			add(float64(s.App.Calls-min(s.App.Failed, s.App.Calls)), "handled")
-			add(float64(s.App.Failed), "failed")
-		}},
-	{Name: "throng_app_requests_total", Help: "Requests to endpoints, repeated ones included.",
-		kind: counter, If: ifApp, when: hasApp,
-		read: one(func(s *Snapshot) float64 { return float64(s.App.Requests) })},
-	{Name: "throng_app_waiting_calls", Help: "Calls that wait for their turn or for their answers.",
-		kind: gauge, If: ifApp, when: hasApp, read: one(func(s *Snapshot) float64 {
-			n := s.App.Waiting + s.App.Flying
-			for _, x := range s.App.Streams {
-				n += x.Waiting
-			}
-			return float64(n)
-		})},
-	{Name: "throng_app_stream_connected", Help: "1 while the broker of a stream answers.",
-		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
-		read: streams(func(x *AppStream) float64 { return flag(x.Connected) })},
-	{Name: "throng_app_stream_length", Help: "Calls in a stream, of all servers: waiting or in the " +
-		"hands of workers.", kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
-		read: streams(func(x *AppStream) float64 { return float64(x.Length) })},
-	{Name: "throng_app_stream_pending", Help: "Of them, those in the hands of workers.",
-		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
-		read: streams(func(x *AppStream) float64 { return float64(x.Pending) })},
-	{Name: "throng_app_stream_dead", Help: "Calls that were given up and are kept in NAME:dead.",
-		kind: gauge, Labels: []string{"stream"}, If: ifStream, when: hasStream,
-		read: streams(func(x *AppStream) float64 { return float64(x.Kept) })},
-	{Name: "throng_app_stream_calls_total", Help: "Calls by what this server did with them: added, " +
-		"redelivered (their workers did not answer), dead (given up).", kind: counter,
-		Labels: []string{"stream", "what"}, If: ifStream, when: hasStream,
-		read: func(s *Snapshot, add adder) {
-			for _, x := range s.App.Streams {
-				add(float64(x.Added), x.Name, "added")
-				add(float64(x.Redelivered), x.Name, "redelivered")
-				add(float64(x.Dead), x.Name, "dead")
-			}
-		}},
-	{Name: "throng_app_stream_answers_total", Help: "Answers of workers: in time, late (nobody waited " +
-		"any more), orphan (to a server that is gone), unknown (a second one, or much too late).",
-		kind: counter, Labels: []string{"stream", "what"}, If: ifStream, when: hasStream,
-		read: func(s *Snapshot, add adder) {
-			for _, x := range s.App.Streams {
-				others := x.Late + x.Orphans + x.Unknown
-				add(float64(x.Answers-min(others, x.Answers)), x.Name, "in_time")
-				add(float64(x.Late), x.Name, "late")
-				add(float64(x.Orphans), x.Name, "orphan")
-				add(float64(x.Unknown), x.Name, "unknown")
-			}
-		}},
 
 	{Name: "throng_workers", Help: "Workers that run or wait for handlers.", kind: gauge,
 		read: one(func(s *Snapshot) float64 { return float64(s.Workers) })},
@@ -206,93 +199,6 @@ var table = []Metric{
 	{Name: "throng_loop_silent_seconds", Help: "How long ago a loop took up a tick, of which there " +
 		"are ten a second.", kind: gauge, Labels: []string{"loop"},
 		read: loops(func(s *Snapshot, i int) float64 { return s.Loops[i].Silent.Seconds() })},
-
-	{Name: "throng_recoveries_total", Help: "Clients that asked for their sessions, by result.",
-		kind: counter, Labels: []string{"result"}, If: ifRecovery, when: recovers,
-		read: byName(func(s *Snapshot) map[string]uint64 { return s.Recovery.Results })},
-	{Name: "throng_recovery_parked_sessions", Help: "Sessions that wait for their clients.",
-		kind: gauge, If: ifRecovery, when: recovers,
-		read: one(func(s *Snapshot) float64 { return float64(s.Recovery.Parked) })},
-	{Name: "throng_recovery_log_bytes", Help: "Bytes of events kept for clients that may have " +
-		"missed them.", kind: gauge, If: ifRecovery, when: recovers,
-		read: one(func(s *Snapshot) float64 { return float64(s.Recovery.LogBytes) })},
-
-	{Name: "throng_cluster_connected", Help: "1 while the broker answers.", kind: gauge,
-		If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return flag(s.Cluster.Connected) })},
-	{Name: "throng_cluster_degraded", Help: "1 while other nodes may miss what this one publishes.",
-		kind: gauge, If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return flag(s.Cluster.Degraded) })},
-	{Name: "throng_cluster_nodes", Help: "Other nodes that live.", kind: gauge,
-		If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(len(s.Cluster.Nodes)) })},
-	{Name: "throng_cluster_lag_entries", Help: "Entries of the other node this one is most behind.",
-		kind: gauge, If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.mostLag()) })},
-	{Name: "throng_cluster_queued_entries", Help: "Entries that wait to be sent.", kind: gauge,
-		If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.Cluster.QueuedEntries) })},
-	{Name: "throng_cluster_queued_bytes", Help: "Bytes that wait to be sent.", kind: gauge,
-		If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.Cluster.QueuedBytes) })},
-	{Name: "throng_cluster_entries_total", Help: "Entries sent and received.", kind: counter,
-		Labels: []string{"direction"}, If: ifCluster, when: inCluster,
-		read: func(s *Snapshot, add adder) {
-			add(float64(s.Cluster.Published), "out")
-			add(float64(s.Cluster.Received), "in")
-		}},
-	{Name: "throng_cluster_bytes_total", Help: "Bytes of those entries.", kind: counter,
-		Labels: []string{"direction"}, If: ifCluster, when: inCluster,
-		read: func(s *Snapshot, add adder) {
-			add(float64(s.Cluster.PublishedBytes), "out")
-			add(float64(s.Cluster.ReceivedBytes), "in")
-		}},
-	{Name: "throng_cluster_dropped_total", Help: "Own entries that were not sent, by reason.",
-		kind: counter, Labels: []string{"reason"}, If: ifCluster, when: inCluster,
-		read: byName(func(s *Snapshot) map[string]uint64 { return s.Cluster.Dropped })},
-	{Name: "throng_cluster_missed_total", Help: "Entries of others that did not come.",
-		kind: counter, If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.Cluster.Missed) })},
-	{Name: "throng_cluster_reconnects_total", Help: "How often the broker came back.",
-		kind: counter, If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.Cluster.Reconnects) })},
-	{Name: "throng_cluster_incarnations_total", Help: "How often this node's lease had lapsed.",
-		kind: counter, If: ifCluster, when: inCluster,
-		read: one(func(s *Snapshot) float64 { return float64(s.Cluster.Incarnations) })},
-
-	{Name: "throng_config_reloads_total", Help: "SIGHUPs, by result.", kind: counter,
-		Labels: []string{"result"}, read: func(s *Snapshot, add adder) {
-			add(float64(s.ReloadsOK), "ok")
-			add(float64(s.ReloadsFailed), "refused")
-		}},
-	{Name: "throng_config_reload_success", Help: "1 if the last configuration that was read is " +
-		"in force.", kind: gauge, read: one(func(s *Snapshot) float64 { return flag(s.LastReloadOK) })},
-	{Name: "throng_config_last_reload_success_timestamp_seconds", Help: "When the configuration " +
-		"in force was read.", kind: gauge, read: one(func(s *Snapshot) float64 {
-		return float64(s.LastReload.UnixMilli()) / 1000
-	})},
-	{Name: "throng_api_requests_total", Help: "Requests to the HTTP API.", kind: counter,
-		Labels: []string{"endpoint", "status"}, read: func(s *Snapshot, add adder) {
-			for c, n := range s.API {
-				add(float64(n), c.Endpoint, strconv.Itoa(c.Status))
-			}
-		}},
-
-	{Name: "socket_io_connected", Help: "Connected sockets.", kind: gauge, If: ifNode, when: asNode,
-		read: one(func(s *Snapshot) (n float64) {
-			for _, v := range s.Sockets {
-				n += float64(v)
-			}
-			return n
-		})},
-	{Name: "socket_io_connect_total", Help: "Sessions that began.", kind: counter,
-		If: ifNode, when: asNode, read: one(func(s *Snapshot) float64 { return total(s.Handshakes) })},
-	{Name: "socket_io_disconnect_total", Help: "Sessions that ended.", kind: counter,
-		If: ifNode, when: asNode, read: one(func(s *Snapshot) float64 { return total(s.Disconnects) })},
-	{Name: "socket_io_recieve_bytes", Help: "Bytes received; spelled as there.", kind: counter,
-		If: ifNode, when: asNode, read: one(func(s *Snapshot) float64 { return float64(s.BytesIn) })},
-	{Name: "socket_io_transmit_bytes", Help: "Bytes sent.", kind: counter,
-		If: ifNode, when: asNode, read: one(func(s *Snapshot) float64 { return float64(s.BytesOut) })},
 }
 
 func total(m map[string]uint64) (n float64) {
