@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary plays three parts: the tests, their servers and their
-// crowds ("load" if nobody measures beside them). The environment says which one, and on which processor.
+// The test binary plays several parts: the tests, their servers (or the
+// binary, "daemon") and their crowds ("load" if nobody measures beside them,
+// "asking" if they measure themselves). The environment says which one, and on which processor.
 const (
 	partVar   = "THRONG_LATENCY_PART"
 	configVar = "THRONG_LATENCY_CONFIG"
@@ -56,6 +57,10 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "server":
 		err = play(serve)
+	case "daemon":
+		err = play(become)
+	case "asking":
+		err = play(ask)
 	case "crowd", "load":
 		err = play(gather)
 	default:
@@ -97,7 +102,7 @@ func pin(part string) error {
 		return err
 	}
 	core := cores[len(cores)-1]
-	if part == "server" {
+	if part == "server" || part == "daemon" {
 		core = cores[0]
 	}
 	var set unix.CPUSet

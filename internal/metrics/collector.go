@@ -16,12 +16,20 @@ type collector struct {
 	descs []*prometheus.Desc
 }
 
+// maxScrapes is how many may be answered at the same time; more get 503.
+const maxScrapes = 4
+
 // Handler serves /metrics. read is called once a scrape, on any goroutine.
 func Handler(read func() Snapshot) http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(newCollector(read), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{
+		// Half of the processor's time of a scrape would be spent on it, and
+		// clients wait for the same processor.
+		DisableCompression:  true,
+		MaxRequestsInFlight: maxScrapes,
+	})
 }
 
 func newCollector(read func() Snapshot) *collector {

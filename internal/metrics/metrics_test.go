@@ -106,6 +106,17 @@ func TestValues(t *testing.T) {
 	require.Contains(t, scrape(t, ends), "\nthrong_drain_remaining 7\n")
 }
 
+// A scrape is not to cost more than it must, however the client asks for it.
+func TestScrapesAreNotCompressed(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("GET", "/metrics", nil)
+	r.Header.Set("Accept-Encoding", "gzip, zstd")
+	w := httptest.NewRecorder()
+	Handler(full).ServeHTTP(w, r)
+	require.Empty(t, w.Header().Get("Content-Encoding"))
+	require.Contains(t, w.Body.String(), "throng_connections 5\n")
+}
+
 func TestEveryMetricIsThere(t *testing.T) {
 	t.Parallel()
 	all, none := scrape(t, full()), scrape(t, Snapshot{})
