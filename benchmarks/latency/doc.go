@@ -11,6 +11,11 @@
 //
 //	go test -tags long -v -count 1 -timeout 20m ./benchmarks/latency
 //
+// One of them measures the binary: what it costs busy clients that somebody
+// scrapes /metrics, in less than a minute:
+//
+//	go test -tags long -v -count 1 -run TestScrapesAreNotFelt ./benchmarks/latency
+//
 // A line with p50, p99, the largest sample and the number of samples is the
 // output of each measurement. Nothing else should run on the machine.
 package latency

@@ -3,5 +3,5 @@
 // from the counters that the server has anyway; nothing is counted here.
 //
 // Labels have few values: namespaces are those of the configuration and "other",
-// because clients may bring namespaces into being; events are no label at all.
+// because clients may bring namespaces into being, and so are events.
 package metrics
