@@ -20,7 +20,7 @@ import (
 const (
 	scrapeConns   = 15_000
 	scrapeRate    = 5_000 // echoes a second
-	scrapePairs   = 8
+	scrapePairs   = 7
 	scrapeWindow  = 2500 * time.Millisecond
 	scrapeEvery   = time.Second
 	hostileEvery  = 50 * time.Millisecond
