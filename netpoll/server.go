@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -91,10 +90,12 @@ func (s *Server) Start() error {
 	if s.started.Swap(true) {
 		return errors.New("netpoll: Start called twice")
 	}
-	if err := s.probe(); err != nil {
+	release, err := s.probe()
+	if err != nil {
 		close(s.done)
 		return err
 	}
+	defer release()
 	s.tight = runtime.GOMAXPROCS(0) <= s.opt.Loops
 	onPanic := func(v any, stack []byte) {
 		s.panics.Add(1)
@@ -162,32 +163,6 @@ func (s *Server) run() {
 	s.err = err
 	s.bootFailed(err)
 	close(s.done)
-}
-
-// probe finds out whether the address is free, which SO_REUSEPORT would hide,
-// and settles port 0.
-func (s *Server) probe() error {
-	want, err := net.ResolveTCPAddr("tcp", s.opt.Addr)
-	if err != nil {
-		return fmt.Errorf("netpoll: listen address %q: %w", s.opt.Addr, err)
-	}
-	if s.opt.ReusePort && want.Port != 0 {
-		s.addr = want
-		return nil
-	}
-	ln, err := net.Listen("tcp", s.opt.Addr)
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%w: %s (another server listens there; "+
-				"to share the port between processes set ReusePort on all of them)", ErrAddrInUse, s.opt.Addr)
-		}
-		return fmt.Errorf("netpoll: listen on %s: %w", s.opt.Addr, err)
-	}
-	got := ln.Addr().(*net.TCPAddr)
-	_ = ln.Close()
-	want.Port = got.Port
-	s.addr = want
-	return nil
 }
 
 // loopFor returns the Loop of one of gnet's; it runs on that loop.
