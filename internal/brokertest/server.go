@@ -189,9 +189,11 @@ func (s *Server) run() error {
 	s.mu.Lock()
 	s.cmd, s.gone = cmd, gone
 	s.mu.Unlock()
+	ours := fmt.Sprintf("\nprocess_id:%d\r\n", cmd.Process.Pid)
 	deadline := time.After(10 * time.Second)
 	for {
-		if line, err := s.do("PING"); err == nil && line == "PONG" {
+		// That of another test may have taken the port, and answer.
+		if info, err := s.do("INFO", "server"); err == nil && strings.Contains(info, ours) {
 			return nil
 		}
 		select {
