@@ -20,22 +20,25 @@ import (
 const (
 	scrapeConns   = 15_000
 	scrapeRate    = 5_000 // echoes a second
-	scrapePairs   = 7
-	scrapeWindow  = 2500 * time.Millisecond
+	scrapePairs   = 50
+	scrapeWindow  = time.Second
 	scrapeEvery   = time.Second
 	hostileEvery  = 50 * time.Millisecond
-	hostileRounds = 3
+	hostileRounds = 10
 	// scrapeCost is how much longer the slowest hundredth may take.
 	scrapeCost = 1.05
 )
 
 // Scraping /metrics of the binary once a second costs busy clients next to
-// nothing.
+// nothing. A virtual machine stands still for some milliseconds now and then,
+// which is in the slowest hundredth of most windows: so those are compared that
+// had least of it, the lower quartile of either kind.
 func TestScrapesAreNotFelt(t *testing.T) {
 	d := startDaemon(t)
 	c := start(t, "asking", pacedConfig{Addr: d.public, Conns: scrapeConns, Rate: scrapeRate,
 		Question: `421["echo","` + padding + `"]`, Answer: `431[`})
 	require.Equal(t, "ready", string(c.line()))
+	var times []time.Duration
 	window := func(every time.Duration) pacedResult {
 		s := scrapeWhile(d.internal, every)
 		c.say("begin")
@@ -45,15 +48,16 @@ func TestScrapesAreNotFelt(t *testing.T) {
 		require.NoError(t, json.Unmarshal(c.line(), &r))
 		scrapes, took := s.end(t)
 		require.Zero(t, r.Wrong)
-		require.Greater(t, r.N, scrapeRate, "too few answers")
-		say(t, "  p50 %4d µs, p99 %5d µs, max %6d µs, %d echoes, %d late, %d scrapes of %d µs",
-			r.P50.Microseconds(), r.P99.Microseconds(), r.Max.Microseconds(), r.N, r.Late, scrapes,
-			took.Microseconds())
+		require.Greater(t, r.N, scrapeRate*8/10, "too few answers")
+		if every == scrapeEvery {
+			require.Equal(t, 1, scrapes)
+		}
+		times = append(times, took)
 		return r
 	}
 	window(0) // warms up
+	times = nil
 	var without, with, hostile []time.Duration
-	say(t, "each pair: a window without a scraper and one with, in changing order")
 	for i := range scrapePairs {
 		for k := range 2 {
 			if (i+k)%2 == 0 {
@@ -63,14 +67,16 @@ func TestScrapesAreNotFelt(t *testing.T) {
 			}
 		}
 	}
-	say(t, "a scraper that asks 20 times a second:")
+	times = slices.DeleteFunc(times, func(d time.Duration) bool { return d == 0 })
+	say(t, "%d pairs of windows; a scrape takes %s", scrapePairs, spread(times))
 	for range hostileRounds {
 		hostile = append(hostile, window(hostileEvery).P99)
 	}
 	say(t, "echo p99 at %d connections, %d echoes a second: without %s; with a scrape a second %s; "+
 		"with 20 a second %s", scrapeConns, scrapeRate, spread(without), spread(with), spread(hostile))
-	cost := float64(middle(with)) / float64(middle(without))
-	say(t, "with a scrape a second: %+.1f %%", (cost-1)*100)
+	cost := float64(quartile(with)) / float64(quartile(without))
+	say(t, "with a scrape a second: %+.1f %% of the lower quartile, %+.1f %% of the median", (cost-1)*100,
+		(float64(middle(with))/float64(middle(without))-1)*100)
 	require.Less(t, cost, scrapeCost)
 }
 
@@ -80,9 +86,13 @@ func middle(list []time.Duration) time.Duration {
 	return (list[(n-1)/2] + list[n/2]) / 2
 }
 
+func quartile(list []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(list))[len(list)/4]
+}
+
 func spread(list []time.Duration) string {
-	return fmt.Sprintf("%d µs (%d to %d)", middle(list).Microseconds(),
-		slices.Min(list).Microseconds(), slices.Max(list).Microseconds())
+	return fmt.Sprintf("%d µs (%d to %d, lower quartile %d)", middle(list).Microseconds(),
+		slices.Min(list).Microseconds(), slices.Max(list).Microseconds(), quartile(list).Microseconds())
 }
 
 // scraper asks for /metrics again and again on one connection.
@@ -103,11 +113,11 @@ func scrapeWhile(addr string, every time.Duration) *scraper {
 	s.wg.Go(func() {
 		h := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
 		defer h.CloseIdleConnections()
-		for tick := time.NewTicker(every); s.err == nil; {
+		for next := time.After(every / 2); s.err == nil; next = time.After(every) {
 			select {
 			case <-s.stop:
 				return
-			case <-tick.C:
+			case <-next:
 			}
 			begun := time.Now()
 			var r *http.Response
