@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	vk "github.com/valkey-io/valkey-go"
@@ -22,7 +23,6 @@ const (
 
 // letter is an entry for one node.
 type letter struct {
-	to    key
 	data  []byte
 	added time.Time
 }
@@ -41,41 +41,44 @@ type parcel struct {
 }
 
 // mail sends entries to single nodes, best effort: again and again for as long
-// as somebody may wait for them, so that a broker that pauses loses none.
+// as somebody may wait for them, so that a broker that pauses loses none. Each
+// node has a line of its own: one whose stream takes nothing, as when its part
+// of a Valkey Cluster is away, holds up no other.
 type mail struct {
-	t     *Transport
-	ready chan struct{}
+	t      *Transport
+	number atomic.Uint64 // that of the last parcel
 
-	mu      sync.Mutex
-	letters []letter
-	bytes   int64
-	busy    bool
+	mu sync.Mutex
+	// lines are the letters that wait, in order. Each line has a goroutine,
+	// which ends with it.
+	lines   map[key][]letter
+	letters int   // in lines and under way
+	bytes   int64 // of those
 	closed  bool
 	dropped uint64
 	sent    uint64
 	sentB   uint64
-
-	expires map[key]time.Time // of run alone, as is
-	number  uint64            // that of the last parcel
+	expires map[key]time.Time
 }
 
 func newMail(t *Transport) *mail {
-	return &mail{t: t, ready: make(chan struct{}, 1), expires: map[key]time.Time{}}
+	return &mail{t: t, lines: map[key][]letter{}, expires: map[key]time.Time{}}
 }
 
 func (m *mail) add(to cluster.Node, data []byte) bool {
 	m.mu.Lock()
-	if m.closed || len(m.letters) >= mailEntries || m.bytes+int64(len(data)) > mailBytes {
+	defer m.mu.Unlock()
+	if m.closed || m.letters >= mailEntries || m.bytes+int64(len(data)) > mailBytes {
 		m.dropped++
-		m.mu.Unlock()
 		return false
 	}
-	m.letters = append(m.letters, letter{key{to.ID, to.Incarnation}, data, time.Now()})
+	k := key{to.ID, to.Incarnation}
+	line, busy := m.lines[k]
+	m.lines[k] = append(line, letter{data, time.Now()})
+	m.letters++
 	m.bytes += int64(len(data))
-	m.mu.Unlock()
-	select {
-	case m.ready <- struct{}{}:
-	default:
+	if !busy {
+		m.t.wg.Go(func() { m.send(k) })
 	}
 	return true
 }
@@ -89,13 +92,13 @@ func (m *mail) close() {
 func (m *mail) empty() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.letters) == 0 && !m.busy
+	return len(m.lines) == 0
 }
 
 func (m *mail) status(s *cluster.Status) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.QueuedEntries += len(m.letters)
+	s.QueuedEntries += m.letters
 	s.QueuedBytes += m.bytes
 	s.Published += m.sent
 	s.PublishedBytes += m.sentB
@@ -104,47 +107,17 @@ func (m *mail) status(s *cluster.Status) {
 	}
 }
 
-func (m *mail) run() {
-	for {
-		select {
-		case <-m.t.stop:
+// send sends the letters of a line until there are none.
+func (m *mail) send(to key) {
+	for !m.t.stopped() {
+		p, ok := m.next(to)
+		if !ok {
 			return
-		case <-m.ready:
-		}
-		m.mu.Lock()
-		letters := m.letters
-		m.letters, m.bytes, m.busy = nil, 0, true
-		m.mu.Unlock()
-		m.send(letters)
-		m.mu.Lock()
-		m.busy = false
-		m.mu.Unlock()
-	}
-}
-
-// send groups what goes to the same node; the order within each group stays.
-func (m *mail) send(letters []letter) {
-	from := m.t.opt.NodeID + "." + strconv.FormatUint(m.t.incarnation(), 10)
-	for len(letters) > 0 {
-		m.number++
-		p := parcel{to: letters[0].to, from: from, number: m.number,
-			patience: letters[0].added.Add(askPatience)}
-		var rest []letter
-		full := false
-		for _, l := range letters {
-			if l.to != p.to || full || p.letters == batchEntries ||
-				p.letters > 0 && len(p.payload)+len(l.data) > batchBytes {
-				// What follows for this node must not pass it.
-				full = full || l.to == p.to
-				rest = append(rest, l)
-				continue
-			}
-			p.payload = fields.Append(p.payload, l.data)
-			p.letters++
-			p.bytes += len(l.data)
 		}
 		err := m.deliver(&p)
 		m.mu.Lock()
+		m.letters -= p.letters
+		m.bytes -= int64(p.bytes)
 		if err != nil {
 			m.dropped += uint64(p.letters)
 		} else {
@@ -153,11 +126,42 @@ func (m *mail) send(letters []letter) {
 		}
 		m.mu.Unlock()
 		if err != nil {
-			m.t.log.Warn("cluster: answers not sent", "node", p.to.id, "entries", p.letters,
+			m.t.log.Warn("cluster: answers not sent", "node", to.id, "entries", p.letters,
 				"err", err)
 		}
-		letters = rest
 	}
+}
+
+// next takes what goes together from a line, or ends the line.
+func (m *mail) next(to key) (p parcel, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	line := m.lines[to]
+	if len(line) == 0 {
+		delete(m.lines, to)
+		return p, false
+	}
+	p = pack(line)
+	clear(line[:p.letters])
+	m.lines[to] = line[p.letters:]
+	p.to, p.number = to, m.number.Add(1)
+	p.from = m.t.opt.NodeID + "." + strconv.FormatUint(m.t.incarnation(), 10)
+	return p, true
+}
+
+// pack puts the first letters of a line together. It is worth a try for as
+// long as the last of them is.
+func pack(line []letter) (p parcel) {
+	for _, l := range line {
+		if p.letters == batchEntries || p.letters > 0 && len(p.payload)+len(l.data) > batchBytes {
+			break
+		}
+		p.payload = fields.Append(p.payload, l.data)
+		p.letters++
+		p.bytes += len(l.data)
+		p.patience = l.added.Add(askPatience)
+	}
+	return p
 }
 
 // deliver posts a parcel until it is there or nobody waits for it any more.
@@ -181,7 +185,9 @@ func (m *mail) post(p *parcel) error {
 		FieldValue(fieldFrom, p.from).
 		FieldValue(fieldNumber, strconv.FormatUint(p.number, 10)).
 		FieldValue(fieldMessages, vk.BinaryString(p.payload)).Build()}
+	m.mu.Lock()
 	fresh := time.Since(m.expires[to]) > expireEvery
+	m.mu.Unlock()
 	if fresh {
 		cmds = append(cmds, c.B().Pexpire().Key(stream).
 			Milliseconds(m.t.opt.StreamAge.Milliseconds()).Build())
@@ -191,6 +197,8 @@ func (m *mail) post(p *parcel) error {
 		return err
 	}
 	if fresh && res[1].Error() == nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		for k := range m.expires {
 			if time.Since(m.expires[k]) > expireEvery {
 				delete(m.expires, k)

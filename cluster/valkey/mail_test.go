@@ -63,3 +63,38 @@ func TestAnswersPostedTwiceComeOnce(t *testing.T) {
 	defer b.mu.Unlock()
 	require.Equal(t, []uint64{1, 2, 3}, b.got["x"])
 }
+
+// A node whose stream takes nothing holds up no other.
+func TestAnswersOfOneNodeAreNotHeldUpByAnother(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	a, b, c := open(t, quick(s.URL(), "a")), open(t, quick(s.URL(), "b")), open(t, quick(s.URL(), "c"))
+	a.knows("b", "c")
+	c.knows("a")
+	lost := a.mailKey(b.Self().ID, b.Self().Incarnation)
+	s.Do("DEL", lost)
+	s.Do("SET", lost, "no stream")
+	require.True(t, a.Send(b.Self(), entry(1)))
+	began := time.Now()
+	for n := range uint64(3) {
+		require.True(t, a.Send(c.Self(), entry(n)))
+	}
+	c.until("the other's", func() bool { return len(c.got["a"]) >= 3 })
+	require.Less(t, time.Since(began), askPatience/2)
+	eventually(t, "one is tried again", func() bool { return a.Status().QueuedEntries == 1 })
+	s.Do("DEL", lost)
+	eventually(t, "it is sent", a.mail.empty)
+	require.Zero(t, a.Status().QueuedEntries)
+	require.Zero(t, a.Status().QueuedBytes)
+	require.Zero(t, a.Status().Dropped["answer"])
+}
+
+// An answer that is packed behind an old one is tried for as long as it would
+// be alone.
+func TestAParcelIsWorthWhatItsLastLetterIs(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := pack([]letter{{entry(1), now.Add(-2 * askPatience)}, {entry(2), now}})
+	require.Equal(t, 2, p.letters)
+	require.Equal(t, now.Add(askPatience), p.patience)
+}

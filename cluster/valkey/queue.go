@@ -15,8 +15,8 @@ const (
 	batchBytes   = 256 << 10
 )
 
-// askPatience is how long questions and answers are worth sending: somebody waits
-// for them for no longer, by default.
+// askPatience is how long questions and answers are worth sending: somebody
+// waits for them for no longer, by default.
 const askPatience = 10 * time.Second
 
 // batch is what one stream entry carries: n messages that follow each other

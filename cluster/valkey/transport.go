@@ -188,7 +188,6 @@ func (t *Transport) Start(ctx context.Context, r cluster.Receiver) error {
 	}
 	t.wg.Go(t.lessee)
 	t.wg.Go(t.writer.run)
-	t.wg.Go(t.mail.run)
 	t.reader.start()
 	t.announce()
 	return nil
