@@ -131,12 +131,12 @@ func (f *forwarder) elsewhere(s *Server) *engine.Elsewhere {
 		return nil
 	}
 	return &engine.Elsewhere{
-		Lives: func(tag uint16) bool {
-			_, ok := f.find(tag)
+		Lives: func(tag uint16, hopped bool) bool {
+			_, ok := f.find(tag, hopped)
 			return ok
 		},
 		Forward: func(tag uint16, w http.ResponseWriter, r *http.Request) {
-			to, ok := f.find(tag)
+			to, ok := f.find(tag, r.Header.Get(engine.HopHeader) != "")
 			if !ok { // it has left meanwhile
 				s.eng.Unknown(w, r)
 				return
@@ -154,12 +154,15 @@ func (f *forwarder) elsewhere(s *Server) *engine.Elsewhere {
 	}
 }
 
-// find finds the process that a tag belongs to. It does not block.
-func (f *forwarder) find(tag uint16) (to target, ok bool) {
+// find finds the process that a tag belongs to; hopped: for a request that
+// another node has sent to the address that this process shares with it. There
+// it goes no further than to a sibling, which sees whether it is genuine. It
+// does not block.
+func (f *forwarder) find(tag uint16, hopped bool) (to target, ok bool) {
 	if f.kin.lives(tag) {
 		return target{addr: siblingURL(tag), tag: tag, kin: true}, true
 	}
-	if f.nodes == nil {
+	if f.nodes == nil || hopped {
 		return to, false
 	}
 	n, ok := f.nodes.NodeByTag(tag)

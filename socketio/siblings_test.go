@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"github.com/stretchr/testify/require"
 
+	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/internal/engine"
 )
 
@@ -129,6 +132,62 @@ func TestASiblingThatEnds(t *testing.T) {
 	p.post(`42["echo"]`)
 	got, _ := p.get()
 	require.Contains(t, got, fmt.Sprint(0x2002))
+}
+
+// A node that forwards to an address which processes share does not choose the
+// process: it goes on to the one of the session, which asks for the proof.
+func TestNodesForwardToSiblings(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	book := map[uint16]cluster.Node{}
+	node := func(tag uint16, addr string, shared bool) *Server {
+		mu.Lock()
+		book[tag] = cluster.Node{ID: fmt.Sprint(tag), Tag: tag, Secret: fmt.Sprint("secret", tag)}
+		mu.Unlock()
+		s, err := NewServer(Options{Addr: addr, Loops: 2, NodeTag: tag, ReusePort: shared,
+			Cluster: &phoneBook{mu: &mu, nodes: book, self: tag}, Logger: silent()})
+		require.NoError(t, err)
+		s.On("echo", func(k *Socket, e *Event) { _ = k.Emit("echo", tag) })
+		require.NoError(t, s.Start())
+		mu.Lock()
+		n := book[tag]
+		n.Addr = s.Addr().String()
+		book[tag] = n
+		mu.Unlock()
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			_ = s.Shutdown(ctx)
+		})
+		return s
+	}
+	far := node(0x4001, "127.0.0.1:0", false)
+	near := node(0x4002, "127.0.0.1:0", true)
+	node(0x4003, near.Addr().String(), true)
+	for range 12 {
+		p := pollDial(t, near)
+		_, query, _ := strings.Cut(p.url, "?")
+		_, sid, _ := strings.Cut(query, "&sid=")
+		id, ok := engine.ParseID(sid)
+		require.True(t, ok)
+		p.url = fmt.Sprintf("http://%s/socket.io/?%s", far.Addr(), query)
+		for range 3 {
+			p.post(`42["echo"]`)
+			got, _ := p.get()
+			require.Equal(t, fmt.Sprintf(`42["echo",%d]`, id.Node), got)
+		}
+		// Nobody gets there without the proof.
+		req, err := http.NewRequest("POST", fmt.Sprintf("http://%s/socket.io/?%s", near.Addr(), query),
+			strings.NewReader(`42["echo"]`))
+		require.NoError(t, err)
+		req.Header.Set(engine.HopHeader, hop("wrong", []byte("POST"), []byte(req.URL.RequestURI())))
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 400, resp.StatusCode)
+	}
+	require.EqualValues(t, 12*3*2, far.Stats().ForwardedOut)
+	require.Zero(t, far.Stats().ForwardErrors)
 }
 
 // Without ReusePort there are none, a name that is taken costs the forwarding

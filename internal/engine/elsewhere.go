@@ -10,9 +10,10 @@ import (
 // sessions of the others. A request that names one of them leaves the loops:
 // its connection goes to net/http, which forwards it.
 type Elsewhere struct {
-	// Lives tells whether another live node has a tag, and can be reached. It
-	// must not block: it runs on loops.
-	Lives func(node uint16) bool
+	// Lives tells whether another live node has a tag, and can be reached;
+	// hopped: by a request that one node has forwarded already. It must not
+	// block: it runs on loops.
+	Lives func(node uint16, hopped bool) bool
 	// Forward answers a request by asking the node. It runs on a goroutine of
 	// net/http.
 	Forward func(node uint16, w http.ResponseWriter, r *http.Request)
@@ -22,7 +23,8 @@ type Elsewhere struct {
 }
 
 // HopHeader is in requests that another node has forwarded: they go no
-// further.
+// further than to processes beside the one that they have come to, which has
+// not looked at it.
 const HopHeader = "Throng-Hop"
 
 const hopField = "throng-hop" // as field wants it
@@ -30,7 +32,7 @@ const hopField = "throng-hop" // as field wants it
 // away finds out about a request whose session id names another node.
 func (s *Server) away(node uint16, r *netpoll.Request) refusal {
 	e := s.opt.Elsewhere
-	if e == nil || field(r, hopField) != nil || !e.Lives(node) {
+	if e == nil || !e.Lives(node, field(r, hopField) != nil) {
 		return sidUnknown
 	}
 	if r.Upgrade && s.websock && s.draining.Load() {

@@ -19,7 +19,7 @@ func TestRequestsForOtherNodes(t *testing.T) {
 	r := start(t, func(o *Options) {
 		o.NodeTag = own
 		o.Elsewhere = &Elsewhere{
-			Lives: func(node uint16) bool { return node == lives },
+			Lives: func(node uint16, hopped bool) bool { return node == lives && !hopped },
 			Forward: func(node uint16, w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				_, _ = fmt.Fprintf(w, "%d %s %s %s", node, r.Method, r.Header.Get("Upgrade"), body)
