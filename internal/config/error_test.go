@@ -44,6 +44,8 @@ func TestBadFiles(t *testing.T) {
 		{"trusted_proxies = [\"10.0.0.0/99\"]", `1:1: trusted_proxies: "10.0.0.0/99" is neither an address nor a network`},
 		{"[cors]\nallowed_origins = [\"x\"]", `2:1: cors.allowed_origins: "x" is neither "*" nor scheme://host[:port]`},
 		{"[api]\nkeys = [\"short\"]", `2:1: api.keys: key 1 is shorter than 16 characters, or has a space`},
+		{"[api]\nkeys = [\"sha256:0123456789abcdef\"]", `2:1: api.keys: key 1 begins like a hash, and is not sha256: and 64 hexadecimal digits`},
+		{"[api]\nkeys = [\"ci:SHA256:" + strings.Repeat("0", 64) + "\"]", `2:1: api.keys: key 1 begins like a hash, and is not sha256: and 64 hexadecimal digits`},
 		{"[app]\nstream = [\"a\"]", `2:1: app.stream: is nothing without app.valkey (--app-valkey) or cluster.valkey (--valkey)`},
 		{"[cluster]\nnode_id = \"a\"", `2:1: cluster.node_id: is nothing without cluster.valkey (--valkey)`},
 		{"[internal]\nlisten = \"on\"", `2:1: internal.listen: "on" is neither host:port nor off`},

@@ -30,6 +30,14 @@ func isHash(key string) bool {
 	return ok && err == nil && len(b) == sha256.Size
 }
 
+// badHash tells whether an entry of api.keys was meant to be a hash and is none:
+// as a key it would open the API to whoever has read the settings.
+func badHash(entry string) bool {
+	name, key := splitKey(entry)
+	return !isHash(key) && (strings.EqualFold(name+":", hashMark) ||
+		len(key) >= len(hashMark) && strings.EqualFold(key[:len(hashMark)], hashMark))
+}
+
 // hashed is what is kept of an entry of api.keys: NAME:sha256:HEX, with an
 // empty name if it has none.
 func hashed(entry string) string {

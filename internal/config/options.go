@@ -86,6 +86,9 @@ func (l *Loaded) validate() (problems []Problem) {
 		_, key := splitKey(k)
 		if len(key) < MinKey || strings.ContainsAny(key, " \t\r\n") {
 			bad("api.keys", "key %d is shorter than %d characters, or has a space", i+1, MinKey)
+		} else if badHash(k) {
+			bad("api.keys", "key %d begins like a hash, and is not %s and 64 hexadecimal digits",
+				i+1, hashMark)
 		}
 	}
 	if c.Cluster.Valkey == "" {
