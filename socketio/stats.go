@@ -79,8 +79,9 @@ type Stats struct {
 	EventsByName, SentByName map[string]uint64
 	// HandlerTimes are those that the handlers of an event took together, in
 	// seconds; when a loop is busy one event in eight is timed, and counts for
-	// those before it. AckTimes are those until an acknowledgement came that the server had
-	// asked for, AckTimeouts those that were not waited for any longer.
+	// those before it. AckTimes are those until an acknowledgement came that the
+	// server had asked for, AckTimeouts those that were not waited for any
+	// longer.
 	HandlerTimes, AckTimes Histogram
 	AckTimeouts            uint64
 	// MessagesIn and MessagesOut count WebSocket messages, heartbeat included.

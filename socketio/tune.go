@@ -129,9 +129,9 @@ const slice = 200 * time.Microsecond
 // handlers: GOMAXPROCS becomes at least loops + compute slots + 8. With fewer,
 // a handler that computes makes a loop wait for 10 ms and more, because Go's
 // scheduler has no priorities. From Linux 6.12 on, a thread that computes gives
-// way to the others of its processor after 0.2 ms. loops is what Options.Loops will be; 0 means
-// its default. It changes a setting of the whole process, so the application
-// must ask for it.
+// way to the others of its processor after 0.2 ms. loops is what Options.Loops
+// will be; 0 means its default. It changes a setting of the whole process, so
+// the application must ask for it.
 func TuneProcessors(loops int) {
 	if loops < 1 {
 		loops = runtime.NumCPU()
