@@ -108,24 +108,29 @@ type hundred struct {
 
 // gatherFed starts a server and lets all sessions in, spread over its loops
 // and the rooms.
-func gatherFed(b *testing.B) *hundred {
+func gatherFed(b *testing.B) *hundred { return gatherFedOn(b, 0) }
+
+// gatherFedOn is gatherFed with so many loops, whose clients can ask for an
+// echo; 0 is the default.
+func gatherFedOn(b *testing.B, loops int) *hundred {
 	b.Helper()
 	srv, err := socketio.NewServer(socketio.Options{
-		Addr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Addr: "127.0.0.1:0", Loops: loops, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(b, err)
 	var come, joined atomic.Int64
 	srv.OnConnection(func(s *socketio.Socket) {
 		s.Join(everybody, name(int(come.Add(1))%hundredRooms))
 		joined.Add(1)
 	})
+	srv.On("echo", func(s *socketio.Socket, e *socketio.Event) { _ = s.Emit("echo", e.Raw()...) })
 	require.NoError(b, srv.Start())
 	h := &hundred{srv: srv}
-	loops := fed.Loops(srv)
-	for i, l := range loops {
-		t := &tap{}
+	all := fed.Loops(srv)
+	for i, l := range all {
+		t := &tap{keep: loops > 0}
 		h.taps = append(h.taps, t)
-		n := *sessions / len(loops)
-		if i < *sessions%len(loops) {
+		n := *sessions / len(all)
+		if i < *sessions%len(all) {
 			n++
 		}
 		l.Post(&opener{tap: t, left: n, addr: srv.Addr().String()})

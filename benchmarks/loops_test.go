@@ -1,0 +1,141 @@
+package benchmarks
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/fed"
+	"github.com/throng-server/throng/netpoll"
+)
+
+// BenchmarkLoops is the same load on one loop and on two. Its sessions are fed,
+// so that no client takes a processor: x-one-loop is how the server's own work
+// scales. What the machine gives to two threads that share nothing stands
+// before it, because the processors of virtual machines are not always whole
+// ones: threads that compute in registers, and ones that read memory at random.
+//
+//	go test -run xxx -bench Loops -benchtime 3s ./benchmarks -sessions 20000
+func BenchmarkLoops(b *testing.B) {
+	if runtime.NumCPU() < 2 {
+		b.Skip("two loops need two processors")
+	}
+	*sessions = max(*sessions/hundredRooms, 1) * hundredRooms
+	var rooms []string
+	for i := range hundredRooms {
+		rooms = append(rooms, name(i))
+	}
+	one := map[string]float64{}
+	report := func(b *testing.B, load string, n int, done int64, unit string) {
+		rate := float64(done) / b.Elapsed().Seconds()
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(rate, unit+"/s")
+		if n == 1 {
+			one[load] = rate
+		} else if one[load] > 0 {
+			b.ReportMetric(rate/one[load], "x-one-loop")
+		}
+	}
+	for _, load := range []string{"registers", "memory"} {
+		for n := 1; n <= 2; n++ {
+			b.Run(fmt.Sprintf("machine/%s/threads=%d", load, n), func(b *testing.B) {
+				var wg sync.WaitGroup
+				for range n {
+					wg.Go(func() { spin(b.N, load == "memory") })
+				}
+				wg.Wait()
+				report(b, load, n, int64(n*b.N), "rounds")
+			})
+		}
+	}
+	for n := 1; n <= 2; n++ {
+		h := gatherFedOn(b, n)
+		for _, load := range []struct {
+			name string
+			run  func(b *testing.B)
+		}{
+			{"broadcast", func(b *testing.B) { h.broadcast(b, 2, everybody) }},
+			{"rooms", func(b *testing.B) { h.broadcast(b, hundredRooms, rooms...) }},
+			{"echo", h.echo},
+		} {
+			b.Run(fmt.Sprintf("%s/loops=%d", load.name, n), func(b *testing.B) {
+				from := h.events()
+				b.ResetTimer()
+				load.run(b)
+				report(b, load.name, n, h.events()-from, "deliveries")
+			})
+		}
+		h.close()
+	}
+}
+
+var spinMemory = sync.OnceValue(func() []uint64 {
+	m := make([]uint64, 1<<21) // 16 MiB, about what 20,000 sessions are
+	for i := range m {
+		m[i] = uint64(i)
+	}
+	return m
+})
+
+// spin computes for about a millisecond a round.
+func spin(rounds int, memory bool) (sum uint64) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	m, x := spinMemory(), uint64(time.Now().UnixNano())
+	for range rounds {
+		for range 300_000 {
+			x ^= x << 13
+			x ^= x >> 7
+			x ^= x << 17
+			if memory {
+				sum += m[x%uint64(len(m))]
+			}
+		}
+	}
+	return sum + x
+}
+
+// echo has every session ask once a round, all at once.
+func (h *hundred) echo(b *testing.B) {
+	question := maskedFrame(`42["echo",` + fmt.Sprintf("%q", payload) + `]`)
+	want := h.events()
+	for b.Loop() {
+		want += int64(*sessions)
+		for i, l := range fed.Loops(h.srv) {
+			l.Post(&asker{conns: h.taps[i].conns, question: question})
+		}
+		h.await(b, h.events, want)
+	}
+	h.fence()
+	require.Equal(b, want, h.events(), "each asked, each was answered")
+}
+
+// maskedFrame is a masked text frame of at most 125 bytes.
+func maskedFrame(text string) []byte {
+	return append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)
+}
+
+// asker feeds a question to each connection of a loop, some in each turn.
+type asker struct {
+	conns    []*netpoll.Conn
+	question []byte
+	buf      []byte
+}
+
+// Run implements netpoll.Task.
+func (a *asker) Run(*netpoll.Loop) bool {
+	if a.buf == nil {
+		a.buf = make([]byte, len(a.question))
+	}
+	n := min(openTurn, len(a.conns))
+	for _, c := range a.conns[:n] {
+		copy(a.buf, a.question) // what is fed is unmasked in place
+		c.Feed(a.buf)
+	}
+	a.conns = a.conns[n:]
+	return len(a.conns) > 0
+}
