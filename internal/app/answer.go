@@ -82,7 +82,8 @@ func splitAnswers(text []byte, n int) ([][]byte, *Failure) {
 // parse reads the answer to one call. Everything that could go wrong later does
 // so here: what is returned can be done as a whole.
 func (p *port) parse(text []byte) (list []action, refuse *refusal, f *Failure) {
-	if len(text) == 0 || string(text) == "null" {
+	// Many encoders end with a newline.
+	if text = bytes.TrimSpace(text); len(text) == 0 || string(text) == "null" {
 		return nil, nil, nil
 	}
 	var a answer
@@ -91,7 +92,7 @@ func (p *port) parse(text []byte) (list []action, refuse *refusal, f *Failure) {
 	if err := d.Decode(&a); err != nil {
 		return nil, nil, invalid(err.Error())
 	}
-	if d.InputOffset() != int64(len(text)) { // which ends without blanks
+	if d.InputOffset() != int64(len(text)) {
 		return nil, nil, invalid("something follows the object")
 	}
 	if a.Error != nil {

@@ -226,7 +226,7 @@ func (e *endpoint) try(a *attempt, id, name string, body []byte, limit int) (
 	if len(answer) > limit {
 		return nil, invalid(fmt.Sprintf("longer than %d bytes", limit))
 	}
-	return bytes.TrimSpace(answer), nil
+	return answer, nil
 }
 
 // read returns the body of an answer, or its first limit+1 bytes.

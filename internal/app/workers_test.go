@@ -50,7 +50,9 @@ func TestWorkersAreAnApplication(t *testing.T) {
 		case c.Event == "say":
 			return fmt.Sprintf(`{"do":[{"emit":"said","to":"r","args":%s},{"ack":[true]}]}`, c.Args)
 		case c.Event == "error":
-			return `{"error":"no"}`
+			return `{"error":"no"}` + "\n"
+		case c.Event == "blank":
+			return " null\r\n"
 		case c.Event == "nonsense":
 			return `{"do":[{"emit":"x"},{"jion":"r"}]}`
 		}
@@ -70,8 +72,10 @@ func TestWorkersAreAnApplication(t *testing.T) {
 	one.send(`422["error"]`)
 	one.send(`423["nonsense"]`)
 	one.send(`424["nothing"]`)
+	one.send(`425["blank"]`)
 	one.expect(`432[{"error":"no","code":"failed"}]`,
-		`433[{"error":"the application's answer was not understood","code":"invalid"}]`, `434[]`)
+		`433[{"error":"the application's answer was not understood","code":"invalid"}]`, `434[]`,
+		`435[]`)
 	one.send(`41`)
 	require.Equal(t, one.id, (<-left).SID)
 	require.Eventually(t, func() bool { return len(w.pending("")) == 0 }, patience, time.Millisecond)
