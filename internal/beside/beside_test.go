@@ -57,21 +57,24 @@ func TestForwardedHeaders(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header
 		fmt.Fprint(w, r.Host, " ", r.URL, " ", h["X-Forwarded-For"], h["X-Forwarded-Host"],
-			h["X-Forwarded-Proto"], h["Forwarded"])
+			h["X-Forwarded-Proto"], h["Forwarded"], h["X-Forwarded-Port"], h["X-Forwarded-Prefix"],
+			h["X-Real-Ip"], h["X_forwarded_for"])
 	}))
 	defer app.Close()
 	ask := func(front *httptest.Server) string {
 		req := get(t, front.URL+"/a%2Fb?c=d")
 		req.Host = "site.example"
 		req.Header = http.Header{"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"},
-			"X-Forwarded-Proto": {"https"}, "Forwarded": {"for=6.6.6.6"}}
+			"X-Forwarded-Proto": {"https"}, "Forwarded": {"for=6.6.6.6"},
+			"X-Forwarded-Port": {"7"}, "X-Forwarded-Prefix": {"/evil"}, "X-Real-Ip": {"6.6.6.6"},
+			"X_forwarded_for": {"6.6.6.6"}}
 		_, body := fetch(t, req)
 		return body
 	}
 	_, open := front(t, app.URL+"/base")
-	require.Equal(t, "site.example /base/a%2Fb?c=d [127.0.0.1] [site.example] [http] []", ask(open))
+	require.Equal(t, "site.example /base/a%2Fb?c=d [127.0.0.1] [site.example] [http] [] [] [] [] []", ask(open))
 	_, behind := front(t, app.URL, netip.MustParsePrefix("127.0.0.0/8"))
-	require.Equal(t, "site.example /a%2Fb?c=d [6.6.6.6, 127.0.0.1] [evil.example] [https] []", ask(behind))
+	require.Equal(t, "site.example /a%2Fb?c=d [6.6.6.6, 127.0.0.1] [evil.example] [https] [] [7] [/evil] [6.6.6.6] [6.6.6.6]", ask(behind))
 }
 
 // Bytes arrive when the application writes them, not when it has ended.
@@ -106,9 +109,9 @@ func TestEndpointIsHidden(t *testing.T) {
 	}))
 	defer app.Close()
 	u, s := front(t, app.URL)
-	u.Hide(strings.Replace(app.URL, "127.0.0.1", "localhost", 1) + "/_throng")
-	u.Hide(app.URL + "/calls/{event}")
-	u.Hide("http://elsewhere.example/page")
+	require.False(t, u.Hide(strings.Replace(app.URL, "127.0.0.1", "localhost", 1)+"/_throng"))
+	require.False(t, u.Hide(app.URL+"/calls/{event}"))
+	require.False(t, u.Hide("http://elsewhere.example/"))
 	for path, want := range map[string]int{
 		"/_throng": 404, "/_throng/": 404, "/_throng/x": 404, "//_throng": 404, "/%5fthrong": 404,
 		"/x/../_throng": 404, "/./_throng": 404, "/_THRONG": 404, "/_throng;x": 404, "/_throng?x": 404,
@@ -118,6 +121,12 @@ func TestEndpointIsHidden(t *testing.T) {
 		status, _ := fetch(t, get(t, s.URL+path))
 		require.Equal(t, want, status, path)
 	}
+	for _, endpoint := range []string{"", "/", "/{event}"} {
+		require.True(t, u.Hide(app.URL+endpoint), "an endpoint that is everything")
+	}
+	below, _ := front(t, app.URL+"/site/")
+	require.False(t, below.Hide(app.URL+"/site/calls"))
+	require.True(t, below.Hide(app.URL+"/site"))
 }
 
 func TestUpstreamDown(t *testing.T) {

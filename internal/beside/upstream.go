@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -38,8 +39,8 @@ type Upstream struct {
 }
 
 // NewUpstream forwards to target, http://host[:port][/path]. X-Forwarded-For,
-// -Host and -Proto of requests from the networks of trusted are extended, all
-// others replaced.
+// -Host and -Proto of requests from the networks of trusted are extended, those
+// of all others replaced, and what else these claim to be forwarded is dropped.
 func NewUpstream(target string, trusted []netip.Prefix, log *slog.Logger) (*Upstream, error) {
 	t, err := url.Parse(target)
 	if err != nil || t.Scheme != "http" && t.Scheme != "https" || t.Host == "" ||
@@ -62,14 +63,17 @@ func NewUpstream(target string, trusted []netip.Prefix, log *slog.Logger) (*Upst
 
 // Hide answers requests for the path of endpoint, and those below it, as if
 // there were nothing if endpoint has the target's port: what is meant for this
-// server alone must not be reached through it. Before requests are served.
-func (u *Upstream) Hide(endpoint string) {
+// server alone must not be reached through it. all: nothing is left of the
+// target. Before requests are served.
+func (u *Upstream) Hide(endpoint string) (all bool) {
 	e, err := url.Parse(endpoint)
 	if err != nil || port(e) != port(u.target) {
-		return // one host may have several names, so only ports tell
+		return false // one host may have several names, so only ports tell
 	}
 	dir, _, _ := strings.Cut(e.Path, "{")
-	u.hidden = append(u.hidden, path.Clean("/"+dir))
+	dir = path.Clean("/" + dir)
+	u.hidden = append(u.hidden, dir)
+	return below(path.Join("/", u.target.Path), dir)
 }
 
 func port(u *url.URL) string {
@@ -103,18 +107,25 @@ func below(name, dir string) bool {
 func (u *Upstream) rewrite(p *httputil.ProxyRequest) {
 	p.SetURL(u.target)
 	p.Out.Host = p.In.Host // pages make links of it
-	if u.trusts(p.In.RemoteAddr) {
-		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
-	}
-	p.SetXForwarded()
 	if !u.trusts(p.In.RemoteAddr) {
+		maps.DeleteFunc(p.Out.Header, func(name string, _ []string) bool { return claim(name) })
+		p.SetXForwarded()
 		return
 	}
+	p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+	p.SetXForwarded()
 	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if v := p.In.Header[name]; len(v) > 0 {
 			p.Out.Header[name] = v
 		}
 	}
+}
+
+// claim tells whether a field is one that proxies tell applications with who
+// asked, and what for. To many applications an underscore is a hyphen.
+func claim(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
 }
 
 func (u *Upstream) trusts(remote string) bool {
