@@ -122,8 +122,11 @@ func (a *application) open(c *config.Config, trusted []netip.Prefix, log *slog.L
 			log.Warn("requests to the application are not signed: whoever reaches its endpoint "+
 				"can pretend to be this server", "setting", "app.secret")
 		}
+		ways := len(distinct(all, slices.Collect(maps.Values(by)))) +
+			len(distinct(stream, slices.Collect(maps.Values(streamsBy))))
+		requests, waiting := share(c.Limits.Workers, ways, c.App.MaxRequests)
 		a.app, err = app.New(app.Options{URL: all, Namespaces: by, Secret: []byte(c.App.Secret),
-			Headers: c.App.Headers, Timeout: c.App.Timeout, MaxRequests: c.App.MaxRequests,
+			Headers: c.App.Headers, Timeout: c.App.Timeout, MaxRequests: requests, MaxWaiting: waiting,
 			MaxAttachments: c.Limits.Attachments, Retry: c.App.Retry, H2C: c.App.H2C, Logger: log,
 			Stream: stream, Streams: streamsBy, Broker: cmp.Or(c.App.Valkey, c.Cluster.Valkey),
 			StreamIdle: c.App.StreamIdle, StreamAttempts: c.App.StreamTries,
@@ -137,11 +140,11 @@ func (a *application) open(c *config.Config, trusted []netip.Prefix, log *slog.L
 		if err != nil {
 			return err
 		}
-		for _, url := range by {
-			u.Hide(url)
-		}
-		if all != "" {
-			u.Hide(all)
+		for _, url := range distinct(all, slices.Sorted(maps.Values(by))) {
+			if u.Hide(url) {
+				log.Warn("nothing of the upstream can be reached: the application's endpoint has no "+
+					"path of its own, and is hidden", "setting", "app.url")
+			}
 		}
 		a.beside = u
 	}
@@ -155,11 +158,19 @@ func (a *application) open(c *config.Config, trusted []netip.Prefix, log *slog.L
 	return nil
 }
 
+// share returns how many requests of one endpoint may be under way, and how many
+// calls may wait for it, or in a stream: each holds a worker, and if all ways to
+// applications freeze, a tenth of the workers is left for everything else.
+func share(workers, ways, most int) (requests, waiting int) {
+	room := max(workers*9/10/max(ways, 1), 2)
+	requests = min(most, room-1)
+	return requests, min(room-requests, app.DefaultMaxWaiting)
+}
+
 // distinct returns the names without repetitions.
-func distinct(first string, lists ...[]string) []string {
-	names := []string{first}
-	for _, name := range slices.Concat(lists...) {
-		if !slices.Contains(names, name) {
+func distinct(first string, lists ...[]string) (names []string) {
+	for _, name := range slices.Concat([]string{first}, slices.Concat(lists...)) {
+		if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
