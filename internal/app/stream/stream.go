@@ -186,7 +186,8 @@ func (s *Stream) run(ctx context.Context) {
 	}
 }
 
-// session connects and works until the connection ends; was: it did work.
+// session connects and works until the connection ends; was: it did work, and
+// answers could be read.
 func (s *Stream) session(ctx context.Context, pos *string) (was bool, err error) {
 	client, err := dial(ctx, s.opt)
 	if err != nil {
@@ -207,8 +208,8 @@ func (s *Stream) session(ctx context.Context, pos *string) (was bool, err error)
 			cancel(err)
 		}
 	})
-	for err == nil {
-		err = s.read(inner, client, pos)
+	for err = s.read(inner, client, pos); err == nil; err = s.read(inner, client, pos) {
+		was = true
 	}
 	if cause := context.Cause(inner); cause != nil {
 		err = cause
@@ -217,7 +218,7 @@ func (s *Stream) session(ctx context.Context, pos *string) (was bool, err error)
 	cancel(err)
 	keeper.Wait()
 	s.users.Wait() // nobody waits longer than timeout
-	return true, err
+	return was, err
 }
 
 // set notes the client of a session that begins, or nil and why it ended.

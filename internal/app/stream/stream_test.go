@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,3 +152,44 @@ func TestBrokerRefuses(t *testing.T) {
 	require.True(t, refused(err) && strings.Contains(err.Error(), "WRONGTYPE"), err)
 	require.False(t, refused(errors.New("x")))
 }
+
+// A broker that lets a server in but not read is asked at growing intervals, and
+// told of once.
+func TestAnswersCannotBeRead(t *testing.T) {
+	t.Parallel()
+	b := brokertest.Start(t)
+	b.Do("ACL", "SETUSER", "blind", "on", ">pw", "~*", "+@all", "-xread")
+	var mu sync.Mutex
+	var away int
+	began := make(chan struct{}, 9)
+	s, err := Open(Options{URL: strings.Replace(b.URL(), "://", "://blind:pw@", 1), Name: "a", ID: "i",
+		Logger: slog.New(lines(func(text string) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case strings.Contains(text, "is away"):
+				away++
+			case strings.Contains(text, "calls go to workers"):
+				began <- struct{}{}
+			}
+		}))}, func(Answer) {})
+	require.NoError(t, err)
+	for range 4 {
+		<-began
+	}
+	s.Close(false)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, 1, away)
+}
+
+// lines is a log whose messages go to a function.
+type lines func(text string)
+
+func (lines) Enabled(context.Context, slog.Level) bool { return true }
+func (f lines) Handle(_ context.Context, r slog.Record) error {
+	f(r.Message)
+	return nil
+}
+func (f lines) WithAttrs([]slog.Attr) slog.Handler { return f }
+func (f lines) WithGroup(string) slog.Handler      { return f }
