@@ -212,9 +212,9 @@ func (e *endpoint) send(list []*call) {
 	f := e.deliver(list)
 	if e.brk.report(f != nil && f.down(), e.now()) {
 		if f != nil {
-			e.log.Error("the application is not available", "url", e.url, "error", f)
+			e.log.Error("the application is not available", "url", redacted(e.url), "error", f)
 		} else {
-			e.log.Info("the application is available again", "url", e.url)
+			e.log.Info("the application is available again", "url", redacted(e.url))
 		}
 	}
 	if f != nil {

@@ -31,9 +31,29 @@ func dead(t testing.TB) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
 }
 
+// note keeps a log.
+type note struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (n *note) Write(b []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.buf.Write(b)
+}
+
+func (n *note) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.buf.String()
+}
+
 func TestEndpointDown(t *testing.T) {
 	t.Parallel()
-	srv, a := serve(t, Options{URL: dead(t)})
+	var log note
+	url := strings.Replace(dead(t), "://", "://me:hush@", 1)
+	srv, a := serve(t, Options{URL: url, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for range tripAfter {
 		c := dial(t, srv)
 		c.send("40")
@@ -47,6 +67,8 @@ func TestEndpointDown(t *testing.T) {
 	require.EqualValues(t, tripAfter*maxAttempts, a.Stats().Requests, "nobody asks while it is down")
 	require.Equal(t, 1, a.Stats().Down)
 	require.Equal(t, map[string]uint64{CodeUnavailable: tripAfter + 1}, a.Stats().Failures)
+	require.Contains(t, log.String(), "the application is not available")
+	require.NotContains(t, log.String(), "hush")
 }
 
 // An endpoint that goes away and comes back.

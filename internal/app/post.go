@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -98,8 +99,8 @@ func newTransport(o *Options) *http.Transport {
 // newRequest makes a request without body. It goes to a RoundTripper without
 // http.Client, which would follow redirects and knows cookies, and copies a
 // request for that; only the password of the URL is its work otherwise.
-func newRequest(url string) (*http.Request, error) {
-	r, err := http.NewRequest(http.MethodPost, url, nil)
+func newRequest(to string) (*http.Request, error) {
+	r, err := http.NewRequest(http.MethodPost, to, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,15 @@ func newRequest(url string) (*http.Request, error) {
 		r.SetBasicAuth(u.Username(), password)
 	}
 	return r, nil
+}
+
+// redacted is a URL for the log, without its password.
+func redacted(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Redacted()
 }
 
 // attempt is what one request after the other can use: a context with its
