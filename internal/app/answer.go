@@ -3,7 +3,9 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/throng-server/throng/protocol/sio"
@@ -39,7 +41,8 @@ type step struct {
 	Disconnect *string            `json:"disconnect"`
 }
 
-// names is one string or a list of them.
+// names is one string or a list of them. Null is neither: a room that somebody
+// forgot to set would make an emit to it one to the sender.
 type names []string
 
 func (n *names) UnmarshalJSON(b []byte) error {
@@ -49,10 +52,18 @@ func (n *names) UnmarshalJSON(b []byte) error {
 		*n = names{one}
 		return err
 	}
-	list := []string{}
-	err := json.Unmarshal(b, &list)
-	*n = list
-	return err
+	var list []*string
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	if list == nil || slices.Contains(list, nil) {
+		return errors.New("null in place of a name")
+	}
+	*n = make(names, len(list))
+	for i, name := range list {
+		(*n)[i] = *name
+	}
+	return nil
 }
 
 // action is a step that has been found to be possible.

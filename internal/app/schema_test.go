@@ -75,6 +75,8 @@ func TestAnswersOutsideOfTheSchema(t *testing.T) {
 		`[]`, `1`, `{"does":[]}`, `{"do":{}}`, `{"do":[1]}`, `{"do":[{}]}`, `{"do":[{"jion":"x"}]}`,
 		`{"do":[{"join":1}]}`, `{"do":[{"join":"a","leave":"b"}]}`, `{"do":[{"emit":1}]}`,
 		`{"do":[{"emit":"connect"}]}`, `{"do":[{"ack":1}]}`, `{"do":[{"disconnect":"x"}]}`,
+		`{"do":[{"emit":"x","to":null}]}`, `{"do":[{"emit":"x","to":[null]}]}`, `{"do":[{"join":null}]}`,
+		`{"do":[{"emit":"x","all":true,"except":null}]}`, `{"do":[{"leave":["a",null]}]}`,
 		`{"do":[{"join":"a","args":[]}]}`, `{"refuse":"x"}`, `{"error":1}`, `{"refuse":{"text":"x"}}`,
 	} {
 		require.Error(t, validate(s, []byte(text)), text)
