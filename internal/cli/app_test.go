@@ -172,7 +172,8 @@ func TestFrozenApplicationLeavesWorkers(t *testing.T) {
 func TestEndpointWithoutAPath(t *testing.T) {
 	t.Parallel()
 	for url, told := range map[string]bool{
-		"http://127.0.0.1:7/": true, "/chat=http://127.0.0.1:7": true, "http://127.0.0.1:7/_throng": false,
+		"http://127.0.0.1:7/": true, "/chat=http://127.0.0.1:7": true,
+		"http://127.0.0.1:7/_throng": false,
 	} {
 		var out bytes.Buffer
 		c := config.Default()
