@@ -29,6 +29,9 @@ type workers struct {
 	app *App
 	o   *Options
 	s   *stream.Stream
+	// connects is open while no worker answers: clients that want in would wait
+	// on the few workers that decide on connects, of other namespaces, too.
+	connects breaker
 
 	mu      sync.Mutex
 	waiting map[string]*call  // by id
@@ -92,7 +95,31 @@ func (w *workers) stats() StreamStats {
 
 // ask gives a call to the workers and waits for its answer, at most the
 // timeout. If that comes later, it is done then, as is that to a disconnect.
+// Connects are not added while no worker has answered several of them.
 func (w *workers) ask(c *call) ([]byte, *Failure) {
+	if c.who.kind != "connect" {
+		return w.await(c)
+	}
+	if retry, ok := w.connects.allow(time.Now()); !ok {
+		return nil, unavailable(retry, nil)
+	}
+	answer, f := w.await(c)
+	w.answered(f == nil || f.Code != CodeTimeout)
+	return answer, f
+}
+
+// answered tells whether workers answer.
+func (w *workers) answered(yes bool) {
+	switch {
+	case !w.connects.report(!yes, time.Now()):
+	case yes:
+		w.o.Logger.Info("workers answer again", "stream", w.s.Status().Name)
+	default:
+		w.o.Logger.Error("no worker answers", "stream", w.s.Status().Name)
+	}
+}
+
+func (w *workers) await(c *call) ([]byte, *Failure) {
 	c.wake = make(chan []*call, 1)
 	w.mu.Lock()
 	if len(w.waiting) >= w.o.MaxWaiting {
@@ -185,6 +212,7 @@ func (w *workers) take(a stream.Answer) {
 	if c != nil {
 		delete(w.waiting, a.ID)
 		w.mu.Unlock()
+		w.answered(true)
 		c.answer, c.failed = a.Text, f
 		c.wake <- nil
 		return

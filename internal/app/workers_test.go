@@ -197,6 +197,26 @@ func TestStreamIsFull(t *testing.T) {
 	require.EqualValues(t, 2, boss(t, b.URL()).number("XLEN", calls))
 }
 
+// While no worker answers, clients that want in do not wait for one.
+func TestNoWorkers(t *testing.T) {
+	t.Parallel()
+	b := brokertest.Start(t)
+	srv, _ := staffed(t, b.URL(), Options{Timeout: 100 * time.Millisecond})
+	ask := func() string {
+		c := dial(t, srv)
+		c.send(`40`)
+		return c.next()
+	}
+	for range tripAfter {
+		require.Contains(t, ask(), `"data":{"code":"timeout"}`)
+	}
+	require.Contains(t, ask(), `"data":{"code":"unavailable","retry_after":`)
+	require.EqualValues(t, tripAfter, boss(t, b.URL()).number("XLEN", calls))
+	hire(t, b, 1, func(posted) string { return "" })
+	require.Eventually(t, func() bool { return strings.HasPrefix(ask(), "40{") }, patience,
+		50*time.Millisecond)
+}
+
 // Waiting calls are bounded, too.
 func TestTooManyWaitForWorkers(t *testing.T) {
 	t.Parallel()
