@@ -35,8 +35,9 @@ skip() {
 	warn "== $1: NOT RUN: $2"
 }
 
-# With a browser for the README's page, if there is one.
-go_tests() { CHROMIUM=$(chromium_path || true) go test "$@" -timeout 4m ./...; }
+# With a browser for the README's page, if there is one. Many packages wait for
+# leases and heartbeats most of their time: three at once leave no core idle.
+go_tests() { CHROMIUM=$(chromium_path || true) go test "$@" -p 3 -timeout 4m ./...; }
 
 # First, because Go tests compare the codecs with the JavaScript ones in there.
 stage "npm packages" npm_ci e2e
