@@ -260,6 +260,10 @@ func (w *watched) look() (tr traces, quiet bool) {
 			workers++
 			continue
 		}
+		// gnet has a pool as well, whose workers end when they have been idle.
+		if strings.Contains(stack, "ants/v2.(*goWorker).run") {
+			continue
+		}
 		by := starter.FindStringSubmatch(stack)
 		if by == nil {
 			by = []string{"", "main"}
