@@ -4,9 +4,12 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -39,4 +42,31 @@ func TestShortSlices(t *testing.T) {
 			require.EqualValues(t, want, a.Runtime, e.Name())
 		}
 	}
+}
+
+// The thread that gets the slack is none that runs goroutines: those would
+// sleep too long.
+func TestLazyMonitor(t *testing.T) {
+	t.Parallel()
+	const want = 123 * time.Microsecond
+	monitor, err := monitorThread()
+	require.NoError(t, err)
+	if err := LazyMonitor(want); err != nil {
+		require.ErrorIs(t, err, unix.EPERM)
+		require.NotZero(t, os.Geteuid(), "the root user may")
+	} else {
+		b, err := os.ReadFile("/proc/" + monitor + "/timerslack_ns")
+		require.NoError(t, err)
+		require.Equal(t, strconv.Itoa(int(want)), strings.TrimSpace(string(b)))
+	}
+	var wg sync.WaitGroup
+	for range 64 { // more than there are threads
+		wg.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			assert.NotEqual(t, monitor, strconv.Itoa(unix.Gettid()))
+			time.Sleep(20 * time.Millisecond) // all at a time
+		})
+	}
+	wg.Wait()
 }

@@ -112,13 +112,16 @@ func NewServer(o Options) (*Server, error) {
 // can connect. A port that somebody listens on is an error, as is a cluster
 // that cannot be joined within 30 s. From Linux 6.12 on, the threads of the
 // process give their processor to others that wait after 0.2 ms instead of
-// some 3, so that a loop that wakes need not wait for what computes.
+// some 3, so that a loop that wakes need not wait for what computes. With
+// CAP_SYS_NICE, the monitor thread of Go's runtime wakes less often.
 func (s *Server) Start() error {
 	if !s.state.CompareAndSwap(srvNew, srvRunning) {
 		return ErrStarted
 	}
 	adviseProcessors(s.opt.Logger, s.opt.Loops)
-	_ = netpoll.ShortSlices(slice) // without the right to it things are as they were
+	// Without the right to them things are as they were.
+	_ = netpoll.ShortSlices(slice)
+	_ = netpoll.LazyMonitor(monitorSlack)
 	if err := s.mesh.start(s.tasks.ctx); err != nil {
 		s.end()
 		s.leave()
