@@ -1,7 +1,6 @@
 package netpoll
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,12 +8,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-server/throng/internal/logtest"
 )
 
 func TestHandoverShutdown(t *testing.T) {
@@ -85,7 +85,7 @@ func TestHandoverShutdownGivesUp(t *testing.T) {
 
 func TestHandoverBadDescriptor(t *testing.T) {
 	t.Parallel()
-	var log safeBuffer
+	var log logtest.Log
 	h := newHandover(nil, slog.New(slog.NewTextHandler(&log, nil)), &net.TCPAddr{})
 	r, w, err := os.Pipe() // no socket
 	require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestHandoverBadDescriptor(t *testing.T) {
 // shows as an error in the log.
 func TestHandoverLogsPanics(t *testing.T) {
 	t.Parallel()
-	var log safeBuffer
+	var log logtest.Log
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
@@ -123,23 +123,6 @@ func TestHandoverLogsPanics(t *testing.T) {
 	require.NoError(t, s.shutdown(context.Background()))
 	require.Contains(t, log.String(), "oh no")
 	require.Contains(t, log.String(), "level=ERROR")
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // A request that was handed over before Shutdown is answered, however close.

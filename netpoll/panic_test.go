@@ -1,7 +1,6 @@
 package netpoll
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net"
@@ -11,25 +10,9 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/logtest"
 )
-
-// lockedBuffer is a log that several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 // A panic in user code costs its connection at most. It is counted and
 // logged, and others on the same loop notice nothing.
@@ -66,7 +49,7 @@ func TestPanicCostsOneConnection(t *testing.T) {
 		},
 	} {
 		t.Run(where, func(t *testing.T) {
-			log := &lockedBuffer{}
+			log := &logtest.Log{}
 			var armed sync.Mutex
 			on := false
 			boom := func() {

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/logtest"
 )
 
 func TestEventsRunInOrderBehindConnectionHandlers(t *testing.T) {
@@ -46,7 +47,7 @@ func TestEventsRunInOrderBehindConnectionHandlers(t *testing.T) {
 
 func TestMailboxOverflow(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log logtest.Log
 	reasons := make(chan string, 4)
 	hold := make(chan struct{})
 	var ran atomic.Int32
@@ -73,23 +74,6 @@ func TestMailboxOverflow(t *testing.T) {
 	require.EqualValues(t, 2, s.Stats().Drops["mailbox_overflow"])
 	require.Contains(t, log.String(), "MailboxEvents")
 	require.Zero(t, s.Stats().MailboxBytes)
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func TestInline(t *testing.T) {

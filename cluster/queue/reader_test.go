@@ -1,12 +1,10 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/throng-server/throng/internal/brokertest"
+	"github.com/throng-server/throng/internal/logtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,22 +23,9 @@ func publish(s *brokertest.Server, channel, body string) string {
 }
 
 // logs is a log that may be read meanwhile.
-type logs struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+type logs struct{ logtest.Log }
 
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) count(what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), what)
-}
+func (l *logs) count(what string) int { return strings.Count(l.String(), what) }
 
 func open(t *testing.T, url string, s Source) (*Reader, *recorder, *logs) {
 	t.Helper()

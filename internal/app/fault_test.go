@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/internal/logtest"
 )
 
 // dead returns a URL that nobody listens at.
@@ -31,27 +33,9 @@ func dead(t testing.TB) string {
 	return fmt.Sprintf("http://127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
 }
 
-// note keeps a log.
-type note struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (n *note) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.buf.Write(b)
-}
-
-func (n *note) String() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.buf.String()
-}
-
 func TestEndpointDown(t *testing.T) {
 	t.Parallel()
-	var log note
+	var log logtest.Log
 	url := strings.Replace(dead(t), "://", "://me:hush@", 1)
 	srv, a := serve(t, Options{URL: url, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	for range tripAfter {

@@ -66,6 +66,8 @@ var rules = []rule{
 	{"internal/loadgen", []string{hdr, xsys}},
 	{"internal/config", []string{"socketio", toml}},
 	{"internal/logs", nil},
+	// Only tests import it.
+	{"internal/logtest", nil},
 	{"internal/metrics", []string{"socketio", prom}},
 	{"internal/health", []string{"socketio"}},
 	{"internal/httpapi", []string{"socketio", "internal/metrics"}},

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	"github.com/stretchr/testify/require"
 
+	"github.com/throng-server/throng/internal/logtest"
 	"github.com/throng-server/throng/netpoll"
 )
 
@@ -46,7 +46,7 @@ type rig struct {
 	*netpoll.Server
 	eng   *Server
 	ends  chan string
-	log   *lockedBuffer
+	log   *logtest.Log
 	loops int
 }
 
@@ -54,7 +54,7 @@ func start(t *testing.T, edit func(o *Options)) *rig { return startLoops(t, 2, e
 
 func startLoops(t *testing.T, loops int, edit func(o *Options)) *rig {
 	t.Helper()
-	r := &rig{ends: make(chan string, 64), log: &lockedBuffer{}, loops: loops}
+	r := &rig{ends: make(chan string, 64), log: &logtest.Log{}, loops: loops}
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
 	o := Options{
 		Path: "/socket.io/", PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
@@ -86,23 +86,6 @@ func startLoops(t *testing.T, loops int, edit func(o *Options)) *rig {
 		_ = r.Shutdown(ctx)
 	})
 	return r
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
