@@ -10,13 +10,18 @@ const (
 	// calmProbe is how often a calm loop takes the long way, to notice that it
 	// is not calm any more.
 	calmProbe = 16
+	// calmWrites of a turn are still calm. Behind them two system calls are
+	// nothing, and messages that come meanwhile share the next writes.
+	calmWrites = 64
 )
 
 // calm tells whether epoll gives a loop hardly more than one connection at a
 // time. The turn then follows at once, in the same call: the byte that would
 // wake the loop for it costs two system calls and another round of epoll, as
 // much as the message itself. A busy loop wants the byte, because it comes
-// behind all connections that are to be read, and one turn serves them all.
+// behind all connections that are to be read, and one turn serves them all. So
+// does one whose turns write to many: what comes in the time of the byte is
+// written with the rest.
 type calm struct {
 	on    bool
 	reads int // connections since the last turn
@@ -35,6 +40,13 @@ func (c *calm) direct() bool {
 	}
 	c.count = 0
 	return false
+}
+
+// wrote takes note of the writes of a turn.
+func (c *calm) wrote(n uint64) {
+	if n > calmWrites {
+		c.on, c.quiet = false, 0
+	}
 }
 
 // turn takes note of a turn that came by the byte.

@@ -39,6 +39,19 @@ func TestCalmFollowsTheReads(t *testing.T) {
 	require.False(t, c.on)
 }
 
+// A loop whose turns write to many takes the byte, so that what comes meanwhile
+// shares their writes.
+func TestCalmEndsWithManyWrites(t *testing.T) {
+	t.Parallel()
+	c := calm{on: true, quiet: calmAfter}
+	c.wrote(calmWrites)
+	require.True(t, c.direct())
+	c.wrote(calmWrites + 1)
+	require.False(t, c.direct())
+	c.turn()
+	require.False(t, c.on, "quiet turns are counted anew")
+}
+
 // A client that waits for each answer costs its own system calls and hardly
 // more: few bytes wake the loop.
 func TestCalmLoopsWriteFewBytes(t *testing.T) {

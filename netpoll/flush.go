@@ -93,10 +93,6 @@ func (l *Loop) flushConn(c *Conn) {
 		}
 		return
 	}
-	if c.link.OutboundBuffered() > 0 {
-		l.block(c)
-		return
-	}
 	if c.first == nil {
 		c.finished()
 		return
@@ -166,7 +162,9 @@ func (c *Conn) advance(n int) {
 }
 
 // handTail gives gnet the next piece of at most one batch, so that its poller
-// waits for the socket to take more, and blocks the connection until then.
+// waits for the socket to take more, and blocks the connection until then. Only
+// here does gnet get bytes to keep, so for a connection that is not blocked it
+// has none, and flushConn need not ask: its object is seldom in the cache.
 func (c *Conn) handTail() {
 	tail := c.first.wire[c.off:]
 	if len(tail) > batchBytes {

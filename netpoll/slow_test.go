@@ -235,8 +235,9 @@ func TestLimitIsEnforcedByTheTurn(t *testing.T) {
 			r := newRig(t, o, &echoHandler{closed: func(_ *echoPeer, err error) { why = err }})
 			p, f := r.openWS()
 			f.outbound = []byte("held back by gnet")
+			r.l.block(&p.Conn) // as handTail does
 			p.Send(number(0))
-			r.l.turn() // finds out and blocks
+			r.l.turn()
 			require.False(t, p.Writable())
 			payload := make([]byte, 8<<10)
 			for range 65 {
