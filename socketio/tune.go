@@ -24,7 +24,7 @@ const (
 	// twice the live heap is little, and collections would come too often.
 	bigHeap = 256 << 20
 	// heapFloor counts as live heap without being touched, so that a small
-	// heap is collected after 64 MiB of allocation and not after 4. At 350,000
+	// heap is collected after 32 MiB of allocation and not after 4. At 350,000
 	// events a second collections would come 20 times a second otherwise, each
 	// in the way of whoever waits for a processor.
 	heapFloor   = 32 << 20
@@ -42,7 +42,7 @@ var tuneMemory sync.Once
 //     collected and given back to the system, once;
 //   - while the live heap is above 256 MiB, the garbage collector runs at half
 //     its usual distance (GOGC 50), and a small heap is not collected more
-//     often than every 64 MiB of allocation, unless GOGC is set in the
+//     often than every 32 MiB of allocation, unless GOGC is set in the
 //     environment.
 func TuneMemory() {
 	tuneMemory.Do(func() {
