@@ -10,9 +10,10 @@ const (
 	// calmProbe is how often a calm loop takes the long way, to notice that it
 	// is not calm any more.
 	calmProbe = 16
-	// calmWrites of a turn are still calm. Behind them two system calls are
-	// nothing, and messages that come meanwhile share the next writes.
-	calmWrites = 64
+	// calmSends are the receivers that a calm turn may have for what others
+	// send. Beside their writes two system calls are nothing, and messages
+	// that come meanwhile share the next ones.
+	calmSends = 64
 )
 
 // calm tells whether epoll gives a loop hardly more than one connection at a
@@ -20,7 +21,7 @@ const (
 // wake the loop for it costs two system calls and another round of epoll, as
 // much as the message itself. A busy loop wants the byte, because it comes
 // behind all connections that are to be read, and one turn serves them all. So
-// does one whose turns write to many: what comes in the time of the byte is
+// does one whose turns send to many: what comes in the time of the byte is
 // written with the rest.
 type calm struct {
 	on    bool
@@ -42,9 +43,9 @@ func (c *calm) direct() bool {
 	return false
 }
 
-// wrote takes note of the writes of a turn.
-func (c *calm) wrote(n uint64) {
-	if n > calmWrites {
+// sent takes note of how many messages a turn has distributed.
+func (c *calm) sent(n int) {
+	if n > calmSends {
 		c.on, c.quiet = false, 0
 	}
 }

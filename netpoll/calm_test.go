@@ -39,14 +39,14 @@ func TestCalmFollowsTheReads(t *testing.T) {
 	require.False(t, c.on)
 }
 
-// A loop whose turns write to many takes the byte, so that what comes meanwhile
+// A loop whose turns send to many takes the byte, so that what comes meanwhile
 // shares their writes.
-func TestCalmEndsWithManyWrites(t *testing.T) {
+func TestCalmEndsWithManyReceivers(t *testing.T) {
 	t.Parallel()
 	c := calm{on: true, quiet: calmAfter}
-	c.wrote(calmWrites)
+	c.sent(calmSends)
 	require.True(t, c.direct())
-	c.wrote(calmWrites + 1)
+	c.sent(calmSends + 1)
 	require.False(t, c.direct())
 	c.turn()
 	require.False(t, c.on, "quiet turns are counted anew")

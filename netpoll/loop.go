@@ -188,13 +188,12 @@ func (l *Loop) detach() {
 // turn does one round of the loop's own work; see the package doc.
 func (l *Loop) turn() {
 	l.n.turns++
-	writes := l.n.writes
 	l.clock()
 	l.distribute()
+	l.calm.sent(l.appends)
 	l.flushUrgent() // what reads and timers made
 	l.checkBlocked()
 	l.flush()
-	l.calm.wrote(l.n.writes - writes)
 	l.killDoomed()
 	l.sendReady()
 	l.publish()
