@@ -62,6 +62,7 @@ type run struct {
 	kernelStart, kernelEnd       kernel
 	ramp, main                   account         // as known after those phases
 	rampCounts, mainCounts       counts          // as known before main
+	inTime                       uint64          // deliveries while messages were sent
 	busy                         []time.Duration // of each worker before the measurement
 	gone                         uint64          // looks at processes that were not there
 	goneWhy                      string
@@ -134,6 +135,7 @@ func (r *run) phases(ctx context.Context) error {
 		}
 	}
 	turn, took := r.fleet.total().Turn, r.fleet.total().Took
+	r.inTime = r.fleet.counts().Deliveries
 	if r.plan.streams() > 0 {
 		if err := r.finish(ctx); err != nil {
 			return err

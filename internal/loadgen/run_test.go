@@ -128,6 +128,17 @@ func TestFaultsAreSeen(t *testing.T) {
 	}
 }
 
+// What comes only after the last message was sent is delivered, but is no part
+// of the rate.
+func TestRateIsOfTheTimeOfSending(t *testing.T) {
+	t.Parallel()
+	p := small(Broadcast)
+	p.Rate, p.Duration, p.Drain = 0, 500*time.Millisecond, 20*time.Second
+	r := mustRun(t, serve(t, socketio.Options{}, faults{late: 2 * time.Second}), p)
+	exact(t, r, float64(p.Connections))
+	require.Zero(t, r.Messages.DeliveriesPerSecond)
+}
+
 func TestIdleAnswersHeartbeats(t *testing.T) {
 	t.Parallel()
 	for _, transport := range []string{WebSocket, Polling} {

@@ -17,6 +17,7 @@ type faults struct {
 	drop  func(seq uint32) bool // not sent
 	twice func(seq uint32) bool
 	stray func(seq uint32) bool // to everybody instead of to its room
+	late  time.Duration         // by which broadcasts are
 }
 
 func (f faults) times(payload string) (n int, stray bool) {
@@ -68,6 +69,7 @@ func serve(t *testing.T, o socketio.Options, f faults) (url string) {
 	})
 	socketio.On(srv, "all", func(_ *socketio.Socket, payload string) error {
 		n, _ := f.times(payload)
+		time.Sleep(f.late)
 		for range n {
 			if err := srv.Emit("all", payload); err != nil {
 				return err

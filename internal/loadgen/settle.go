@@ -87,7 +87,7 @@ func (r *run) messages(c *counts) Messages {
 		Late: c.Late, Foreign: c.Foreign,
 		Share:   per(float64(c.Deliveries), float64(m.Expected)),
 		Seconds: seconds, PerSecond: rate(c.Sent, seconds),
-		DeliveriesPerSecond: rate(c.Deliveries, seconds),
+		DeliveriesPerSecond: rate(r.inTime, seconds),
 	}
 	return out
 }
