@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # throng beside its rivals: builds what it can, measures every scenario on
-# every server in turn (three rounds, about an hour) and writes
+# every server in turn (three rounds, about half an hour) and writes
 # benchmarks/RESULTS.md. The figures want a machine with nothing else to do.
 # Go counterpart: go test -run xxx -bench . ./benchmarks
 # RIVALS_FLAGS goes to benchmarks/rivals/compare, for instance
