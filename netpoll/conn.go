@@ -66,7 +66,6 @@ type Conn struct {
 	off        uint32
 	slot       uint32
 	fd         int32
-	timer      wheelLink
 	state      connState
 	flags      connFlags
 }

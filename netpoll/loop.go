@@ -93,7 +93,6 @@ type Loop struct {
 func newLoop(s *Server, index int) *Loop {
 	l := &Loop{srv: s, index: index, wakeFD: -1}
 	l.scratch = make([]byte, 0, batchBytes+batchBytes/2)
-	l.wheel.get = func(slot uint32) *wheelLink { return &l.conns[slot].timer }
 	return l
 }
 
@@ -335,6 +334,7 @@ func (l *Loop) addConn(c *Conn) {
 	} else {
 		slot = uint32(len(l.conns))
 		l.conns = append(l.conns, nil)
+		l.wheel.reserve(slot)
 	}
 	l.conns[slot] = c
 	c.slot = slot

@@ -35,8 +35,16 @@ type wheel struct {
 	// now is the time that set counts from; ticks up to done have been taken
 	// off the lists. They differ while expiries are held back by a limit.
 	now, done uint32
-	// get returns the link of a slot that is in use.
-	get func(slot uint32) *wheelLink
+	// links are the slots' timers, side by side: setting one touches its two
+	// neighbors in a list, whose connections are seldom in a cache.
+	links []wheelLink
+}
+
+// reserve makes room for the timer of slot, which is off.
+func (w *wheel) reserve(slot uint32) {
+	for len(w.links) <= int(slot) {
+		w.links = append(w.links, wheelLink{})
+	}
 }
 
 // set makes the timer of slot fire ticks from now; it replaces the time set
@@ -46,7 +54,7 @@ func (w *wheel) set(slot, ticks uint32) {
 		w.stop(slot)
 		return
 	}
-	l := w.get(slot)
+	l := &w.links[slot]
 	due := w.now + min(ticks, maxTicks)
 	if l.prev != 0 {
 		if int32(due-l.due) >= 0 {
@@ -61,7 +69,7 @@ func (w *wheel) set(slot, ticks uint32) {
 
 // stop turns the timer of slot off. It must be off before the slot is freed.
 func (w *wheel) stop(slot uint32) {
-	if l := w.get(slot); l.prev != 0 {
+	if l := &w.links[slot]; l.prev != 0 {
 		w.unlink(l)
 	}
 }
@@ -84,7 +92,7 @@ func (w *wheel) advance(to uint32, limit int, fire func(slot uint32)) (fired int
 			}
 			limit--
 			slot := w.heads[workList] - 1
-			l := w.get(slot)
+			l := &w.links[slot]
 			w.unlink(l)
 			if int32(l.due-w.done) > 0 {
 				w.link(slot, l)
@@ -115,26 +123,26 @@ func (w *wheel) takeList(i uint32) {
 	}
 	w.heads[i] = 0
 	w.heads[workList] = first
-	w.get(first - 1).prev = atHead | workList
+	w.links[first-1].prev = atHead | workList
 }
 
 func (w *wheel) link(slot uint32, l *wheelLink) {
 	i := l.due & wheelMask
 	l.next, l.prev = w.heads[i], atHead|i
 	if l.next != 0 {
-		w.get(l.next - 1).prev = slot + 1
+		w.links[l.next-1].prev = slot + 1
 	}
 	w.heads[i] = slot + 1
 }
 
 func (w *wheel) unlink(l *wheelLink) {
 	if l.next != 0 {
-		w.get(l.next - 1).prev = l.prev
+		w.links[l.next-1].prev = l.prev
 	}
 	if l.prev&atHead != 0 {
 		w.heads[l.prev&^atHead] = l.next
 	} else {
-		w.get(l.prev - 1).next = l.next
+		w.links[l.prev-1].next = l.next
 	}
 	l.next, l.prev = 0, 0
 }

@@ -9,8 +9,8 @@ import (
 )
 
 func newTestWheel(n int) (*wheel, []wheelLink) {
-	links := make([]wheelLink, n)
-	return &wheel{get: func(s uint32) *wheelLink { return &links[s] }}, links
+	w := &wheel{links: make([]wheelLink, n)}
+	return w, w.links
 }
 
 // checkLists verifies that every armed timer stands in exactly one list and
