@@ -81,15 +81,23 @@ type bars struct {
 	plotter.XErrors
 }
 
-// ticks are 1, 2 and 5 of each power of ten.
+// ticks are 1, 2 and 5 of each power of ten; on a long axis, where there is no
+// room for all of their labels, only the powers have one.
 type ticks struct{}
 
 func (ticks) Ticks(low, high float64) (out []plot.Tick) {
+	const long = 50
 	for e := 1e-3; e < 1e9; e *= 10 {
 		for _, m := range []float64{1, 2, 5} {
-			if v := m * e; v >= low && v <= high {
-				out = append(out, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', -1, 64)})
+			v := m * e
+			if v < low || v > high {
+				continue
 			}
+			t := plot.Tick{Value: v}
+			if m == 1 || high < long*low {
+				t.Label = strconv.FormatFloat(v, 'f', -1, 64)
+			}
+			out = append(out, t)
 		}
 	}
 	return out
