@@ -13,6 +13,7 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // answers splits what a client received into responses to methods.
@@ -92,20 +93,36 @@ func TestHeadTimeout(t *testing.T) {
 	require.True(t, sf.closed, "nothing was asked, nothing is answered")
 	require.Empty(t, sf.read())
 	require.ErrorIs(t, why, ErrTimeout)
+	require.Equal(t, uint64(1), r.s.Stats().Drops["no_request"])
+
+	// What the loop has not read yet is not the client's fault.
+	early, ef := r.open()
+	_, err := unix.Write(ef.far, []byte("GET /p HTTP/1.1\r\nHost: a\r\n\r\n"))
+	require.NoError(t, err)
+	r.tick(2 * head)
+	require.True(t, early.Alive())
+	buf := make([]byte, 100)
+	n, err := unix.Read(ef.fd, buf)
+	require.NoError(t, err)
+	early.traffic(buf[:n])
+	r.turns()
+	got, _ := answers(t, ef.read(), "GET")
+	require.Equal(t, 200, got[0].StatusCode)
+	early.Abort(nil)
 
 	// Bytes that trickle in win no time.
 	slow, f := r.open()
 	for i := range head - 1 {
 		slow.traffic([]byte("GET / HTTP/1.1\r\nHost: example.com\r\n"[i%30 : i%30+1]))
-		r.tick(head + i + 1)
+		r.tick(2*head + i + 1)
 	}
 	require.True(t, slow.Alive())
-	r.tick(2 * head)
-	got, _ := answers(t, f.read(), "GET")
+	r.tick(3 * head)
+	got, _ = answers(t, f.read(), "GET")
 	require.Equal(t, 408, got[0].StatusCode)
 	require.True(t, finFrom(f))
 	require.ErrorIs(t, why, ErrHTTPDone)
-	r.tick(2*head + uint32(DefaultCloseTimeout/tickLength))
+	r.tick(3*head + uint32(DefaultCloseTimeout/tickLength))
 	require.True(t, f.closed, "it does not wait for the peer for ever")
 	r.requireEmpty()
 }
@@ -126,6 +143,7 @@ func TestKeepAliveTimeout(t *testing.T) {
 	r.tick(2*keep - 1)
 	require.True(t, f.closed)
 	require.Empty(t, f.read())
+	require.Zero(t, r.s.Stats().Drops["no_request"], "it has asked before")
 
 	// The first byte of a later request begins the head's time.
 	half, f := r.open()

@@ -16,12 +16,13 @@ const (
 	dropUTF8
 	dropProtocol
 	dropHTTP
+	dropHead
 	dropReasons
 )
 
 var dropNames = [dropReasons]string{
 	"connections_full", "draining", "slow_consumer", "message_too_large",
-	"invalid_utf8", "websocket_protocol", "http_refused",
+	"invalid_utf8", "websocket_protocol", "http_refused", "no_request",
 }
 
 // counters are the server's shared counters; per-message ones are per loop.
@@ -109,7 +110,7 @@ type Stats struct {
 	Panics    uint64
 	// Drops counts refusals and cuts by reason: connections_full, draining,
 	// slow_consumer, message_too_large, invalid_utf8, websocket_protocol,
-	// http_refused.
+	// http_refused, no_request: nothing came within HeadTimeout of the accept.
 	Drops   map[string]uint64
 	Loops   []LoopStats
 	Workers WorkersStats
