@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,8 +34,8 @@ const (
 type Options struct {
 	// Addr is HOST:PORT to listen on; port 0 takes a free one.
 	Addr string
-	// Loops is the number of event loops, 1 to 255; default the number of
-	// CPUs the process may use.
+	// Loops is the number of event loops, 1 to 255; default
+	// Processors.
 	Loops int
 	// ReusePort lets other processes of the same user listen on the same
 	// port. Without it Start fails when somebody does.
@@ -98,7 +97,7 @@ func (o *Options) fill() error {
 		def  int
 		max  int
 	}{
-		{"Loops", &o.Loops, runtime.NumCPU(), 255},
+		{"Loops", &o.Loops, min(Processors(), 255), 255},
 		{"MaxConns", &o.MaxConns, 0, 1 << 24},
 		{"ReserveFDs", &o.ReserveFDs, 0, 1 << 24},
 		{"MaxHeadBytes", &o.MaxHeadBytes, DefaultMaxHeadBytes, 1 << 20},

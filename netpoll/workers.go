@@ -3,7 +3,6 @@ package netpoll
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -134,7 +133,7 @@ func NewWorkers(o WorkersOptions) *Workers {
 	w := &Workers{
 		min: o.Min, max: o.Max, idleAfter: o.IdleTimeout, stuckAfter: o.StuckAfter,
 		logger: o.Logger, onPanic: o.OnPanic, ended: make(chan struct{}),
-		cores: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)),
+		cores: Processors(),
 	}
 	if w.max <= 0 {
 		w.max = defaultMaxWorkers

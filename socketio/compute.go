@@ -2,8 +2,9 @@ package socketio
 
 import (
 	"context"
-	"runtime"
 	"sync"
+
+	"github.com/throng-server/throng/netpoll"
 )
 
 // computing is the process's bound on handlers that keep a processor busy.
@@ -18,7 +19,7 @@ var computing struct {
 // uses when n < 1. It does not touch those that run.
 func SetComputeSlots(n int) {
 	if n < 1 {
-		n = runtime.NumCPU()
+		n = netpoll.Processors()
 	}
 	computing.mu.Lock()
 	defer computing.mu.Unlock()
@@ -30,7 +31,7 @@ func computeSlots() chan struct{} {
 	computing.mu.Lock()
 	defer computing.mu.Unlock()
 	if computing.slots == nil {
-		computing.slots = make(chan struct{}, runtime.NumCPU())
+		computing.slots = make(chan struct{}, netpoll.Processors())
 	}
 	return computing.slots
 }

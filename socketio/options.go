@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/throng-server/throng/cluster"
+	"github.com/throng-server/throng/netpoll"
 )
 
 // Options configures a Server. The zero value works; each field says what it
@@ -23,7 +23,7 @@ type Options struct {
 	// Path of Engine.IO requests, compared as a prefix. Default "/socket.io/".
 	// Clients may ask for it without its last slash.
 	Path string
-	// Loops is the number of event loops. Default: the number of processors.
+	// Loops is the number of event loops. Default: netpoll.Processors.
 	Loops int
 	// ReusePort lets several processes share the address.
 	ReusePort bool
@@ -191,7 +191,7 @@ func (o Options) withDefaults() Options {
 	if !strings.HasSuffix(o.Path, "/") {
 		o.Path += "/"
 	}
-	set(&o.Loops, runtime.NumCPU())
+	set(&o.Loops, min(netpoll.Processors(), 255))
 	wait(&o.PingInterval, defaultPingInterval)
 	wait(&o.PingTimeout, defaultPingTimeout)
 	wait(&o.ConnectTimeout, defaultConnectTimeout)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/throng-server/throng/netpoll"
 )
 
 // connTotal counts the sessions of all servers of the process.
@@ -139,7 +141,7 @@ const monitorSlack = time.Millisecond
 // ask for it.
 func TuneProcessors(loops int) {
 	if loops < 1 {
-		loops = runtime.NumCPU()
+		loops = netpoll.Processors()
 	}
 	want := loops + cap(computeSlots()) + spareProcessors
 	if runtime.GOMAXPROCS(0) < want {

@@ -132,7 +132,7 @@ func TestUnaskedEnd(t *testing.T) {
 	srv, err := socketio.NewServer(socketio.Options{Addr: "127.0.0.1:0", Loops: 1,
 		Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	err = run(srv, 1, &ending{}, slog.New(slog.DiscardHandler),
+	err = run(srv, &ending{}, slog.New(slog.DiscardHandler),
 		func(string) error { return srv.Shutdown(context.Background()) })
 	var coded *codeError
 	require.ErrorAs(t, err, &coded)

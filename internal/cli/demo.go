@@ -72,7 +72,7 @@ func runDemo(o socketio.Options, clientMode string, m *membership, q *queues,
 	}
 	demo.Mount(srv)
 	defer q.close(log)
-	return run(srv, o.Loops, &f.end, log, func(addr string) error {
+	return run(srv, &f.end, log, func(addr string) error {
 		fmt.Fprintf(stderr, "open http://%s (browser client: %s)\n", addr, client.Mode())
 		return q.open(srv, log)
 	})

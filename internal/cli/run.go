@@ -23,24 +23,21 @@ var errUnasked = errors.New("the event loops ended unasked")
 // run serves until a signal: the first TERM or INT ends gracefully, as end
 // says, the second at once. listening is called with the address; if it fails,
 // that is the end.
-func run(srv *socketio.Server, loops int, end *ending, log *slog.Logger,
+func run(srv *socketio.Server, end *ending, log *slog.Logger,
 	listening func(addr string) error,
 ) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
-	if loops == 0 {
-		loops = runtime.NumCPU() // what the zero Options means
-	}
-	socketio.TuneProcessors(loops)
+	socketio.TuneProcessors(srv.Loops())
 	socketio.TuneMemory()
 	manager := systemd.FromEnv()
 	end.manager = manager
 	if err := srv.Start(); err != nil {
 		return &codeError{startCode(err), err}
 	}
-	boot(srv, loops, log)
+	boot(srv, log)
 	if err := listening(srv.Addr().String()); err != nil {
 		return &codeError{exitRuntime, err}
 	}
@@ -89,9 +86,9 @@ func moving(srv *socketio.Server) bool {
 }
 
 // boot logs what bounds this process.
-func boot(srv *socketio.Server, loops int, log *slog.Logger) {
+func boot(srv *socketio.Server, log *slog.Logger) {
 	attrs := []any{"version", versionString(), "listen", srv.Addr().String(),
-		"loops", loops, "gomaxprocs", runtime.GOMAXPROCS(0)}
+		"loops", srv.Loops(), "gomaxprocs", runtime.GOMAXPROCS(0)}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
 		attrs = append(attrs, "open_files", limit.Cur)

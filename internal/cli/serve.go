@@ -96,7 +96,7 @@ func serve(from config.Sources, l *config.Loaded, stderr io.Writer) error {
 	defer s.listening.Store(false)
 	over := make(chan struct{})
 	defer close(over)
-	return run(s.srv, l.Loops, &s.front.end, s.log, func(string) error {
+	return run(s.srv, &s.front.end, s.log, func(string) error {
 		if err := s.queues.open(s.srv, s.log); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ type Config struct {
 	Listen     string   `key:"listen" default:"127.0.0.1:5000" reload:"restart" option:"Addr" doc:"Address of the public port, host:port; an empty host means all. PORT in the environment stands for :PORT where nothing else sets it." node:"listen(port)" python:"host, port"`
 	Namespaces []string `key:"namespaces" flag:"namespace" reload:"restart" doc:"Namespaces that clients may connect to, besides /." node:"of()" python:"namespaces"`
 	Client     string   `key:"client" reload:"restart" doc:"The browser client below path: embedded, dir:PATH, redirect, redirect:URL or off. Empty: what is there." node:"serveClient" python:"static_files"`
-	Loops      int      `key:"loops" default:"0" range:"0,255" reload:"restart" option:"Loops" doc:"Event loops; 0 means one a processor." python:"async_mode"`
+	Loops      int      `key:"loops" default:"0" range:"0,255" reload:"restart" option:"Loops" doc:"Event loops; 0 means one a processor, or as many as the limit of a container allows (GOMAXPROCS)." python:"async_mode"`
 	ReusePort  bool     `key:"reuse_port" default:"false" reload:"restart" option:"ReusePort" doc:"Let other processes of the same user serve the address too."`
 
 	TrustedProxies []string `key:"trusted_proxies" reload:"restart" option:"TrustedProxies" doc:"Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed." python:"ProxyFix"`
