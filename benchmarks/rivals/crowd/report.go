@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func (c *crowd) report(all []result) string {
 	joined := "one server process"
 	if s.processes > 1 {
 		joined = fmt.Sprintf("%d server processes on one port, joined through Valkey", s.processes)
+	}
+	if s.processes > runtime.NumCPU() {
+		joined += ", each with one loop and GOMAXPROCS=1"
 	}
 	fmt.Fprintf(&b, "%s (%d descriptors a process), a heartbeat every %s. Payloads have 64 bytes; a "+
 		"latency runs from the moment a message was due to its receipt, over all servers. Times hold "+

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +44,16 @@ func (c *crowd) start() error {
 		c.broker = b
 		command = append(command, "-share", "-valkey", "valkey://"+addr)
 	}
+	var env []string
+	if s.processes > runtime.NumCPU() {
+		env = append(env, "GOMAXPROCS=1") // one loop each is more than enough
+	}
 	for i := range s.processes {
 		one := command
 		if s.processes > 1 {
 			one = append(command[:len(command):len(command)], "-node-id", "node-"+strconv.Itoa(i+1))
 		}
-		srv, err := harness.StartSharing("", c.addr, nil, one)
+		srv, err := harness.StartSharing("", c.addr, env, one)
 		if err != nil {
 			return err
 		}
