@@ -179,7 +179,10 @@ func TestHalfOpen(t *testing.T) {
 	subscribed(t, r)
 	// The old subscription may be alive in the broker for a moment: it must not
 	// bring the message a second time.
-	publish(b, "x", `{"method": "close_room", "room": "r"}`)
-	require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
-	require.EqualValues(t, 1, r.Status().Received)
+	for range 2 { // the second comes behind whatever is left of the first
+		publish(b, "x", `{"method": "close_room", "room": "r"}`)
+		require.Equal(t, []string{`/: close "r"`}, sink.wait(t, 1))
+	}
+	r.Close() // a message is counted once the sink has done with it
+	require.EqualValues(t, 2, r.Status().Received)
 }
