@@ -86,7 +86,7 @@ type bars struct {
 type ticks struct{}
 
 func (ticks) Ticks(low, high float64) (out []plot.Tick) {
-	const long = 50
+	const long = 1000
 	for e := 1e-3; e < 1e9; e *= 10 {
 		for _, m := range []float64{1, 2, 5} {
 			v := m * e
