@@ -34,8 +34,7 @@ const (
 type Options struct {
 	// Addr is HOST:PORT to listen on; port 0 takes a free one.
 	Addr string
-	// Loops is the number of event loops, 1 to 255; default
-	// Processors.
+	// Loops is the number of event loops, 1 to 255; default Processors.
 	Loops int
 	// ReusePort lets other processes of the same user listen on the same
 	// port. Without it Start fails when somebody does.

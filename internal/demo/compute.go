@@ -40,7 +40,7 @@ const (
 //	computation_result {result}
 func Compute(srv *socketio.Server) {
 	// One processor stays free for the event loops, if there are several.
-	socketio.SetComputeSlots(max(1, runtime.NumCPU()-1))
+	socketio.SetComputeSlots(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))-1))
 
 	ns := srv.Of("/compute")
 	ns.OnError(tellSender)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 
@@ -34,7 +33,7 @@ func (c *crowd) report(all []result) string {
 	if s.processes > 1 {
 		joined = fmt.Sprintf("%d server processes on one port, joined through Valkey", s.processes)
 	}
-	if s.processes > runtime.NumCPU() {
+	if s.oneLoop() {
 		joined += ", each with one loop and GOMAXPROCS=1"
 	}
 	fmt.Fprintf(&b, "%s (%d descriptors a process), a heartbeat every %s. Payloads have 64 bytes; a "+

@@ -23,6 +23,10 @@ type crowd struct {
 	servers []*harness.Server
 }
 
+// oneLoop tells that the servers outnumber the processors: a second loop in
+// each would only be one more thread to switch to.
+func (s *settings) oneLoop() bool { return s.processes > runtime.NumCPU() }
+
 // start starts the broker, if there is anything to join, and the servers.
 func (c *crowd) start() error {
 	s := c.settings
@@ -45,8 +49,8 @@ func (c *crowd) start() error {
 		command = append(command, "-share", "-valkey", "valkey://"+addr)
 	}
 	var env []string
-	if s.processes > runtime.NumCPU() {
-		env = append(env, "GOMAXPROCS=1") // one loop each is more than enough
+	if s.oneLoop() {
+		env = append(env, "GOMAXPROCS=1")
 	}
 	for i := range s.processes {
 		one := command
