@@ -21,6 +21,9 @@ type tap struct {
 	conns  []*netpoll.Conn // all, if keep
 	keep   bool
 
+	asker      *asker
+	unanswered int
+
 	_ [128]byte // no cache line is another loop's, too
 }
 
@@ -51,6 +54,11 @@ func (t *tap) Wrote(c *netpoll.Conn, p []byte) {
 		p = p[min(head+n, len(p)):]
 	}
 	t.events.Add(events)
+	if t.asker != nil {
+		if t.unanswered -= int(events); t.unanswered == 0 {
+			c.Loop().Post(t.asker)
+		}
+	}
 }
 
 // Run implements netpoll.Task: the clients answer.

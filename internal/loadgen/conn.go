@@ -64,9 +64,31 @@ func (w *worker) dial(i int32) {
 	}
 	c.fd, c.wantOut = int32(fd), true
 	w.timers.add(timer{c.since + int64(w.plan.Timeout), i, c.gen, timerHandshake})
-	if err := w.watch(unix.EPOLL_CTL_ADD, i, fd, false, true); err != nil {
+	if w.plan.Transport != Polling && !w.askNow(i) {
+		return
+	}
+	if err := w.watch(unix.EPOLL_CTL_ADD, i, fd, false, c.wantOut); err != nil {
 		w.drop(i, errLocal, "epoll: "+err.Error())
 	}
+}
+
+// askNow sends the request of a connection that is there already, as over
+// loopback it is: in a worker with thousands to read its turn might come later
+// than servers wait for a request. It is false if the connection is lost.
+func (w *worker) askNow(i int32) bool {
+	c := &w.conns[i]
+	request := w.upgrade[w.global(i)%len(w.targets)]
+	n, err := unix.Write(int(c.fd), request)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return true // writable goes on
+	case err != nil:
+		w.drop(i, kindOf(err), "connect: "+err.Error())
+		return false
+	}
+	c.state, c.wantOut = upgrading, n < len(request)
+	c.out = append(c.out, request[n:]...)
+	return true
 }
 
 // watch registers or changes what is waited for. The event carries the

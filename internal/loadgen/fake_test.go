@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // fake is a server that says one thing, by hand: after the upgrade, if there
@@ -19,29 +20,31 @@ func fake(t *testing.T, upgrade bool, text string, hangUp bool) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
+	go say(l, upgrade, text, hangUp)
+	return "http://" + l.Addr().String()
+}
+
+func say(l net.Listener, upgrade bool, text string, hangUp bool) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
-					return
-				}
-				if upgrade {
-					fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
-						"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", acceptKey)
-				}
-				_, _ = io.WriteString(c, text)
-				if !hangUp {
-					_, _ = io.Copy(io.Discard, c)
-				}
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
+			if upgrade {
+				fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
+					"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", acceptKey)
+			}
+			_, _ = io.WriteString(c, text)
+			if !hangUp {
+				_, _ = io.Copy(io.Discard, c)
+			}
+		}()
+	}
 }
 
 // frames makes what a server sends.
@@ -121,6 +124,33 @@ func TestRefusedConnects(t *testing.T) {
 	r := mustRun(t, url, p)
 	require.Equal(t, uint64(24), r.Errors[errRefused].Count)
 	require.Equal(t, "connect: connection refused", r.Errors[errRefused].First)
+}
+
+// TestConnectsThatTakeTime has a server whose queue of connections is full when
+// the clients dial, as one far away is not there yet.
+func TestConnectsThatTakeTime(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, raw.Control(func(fd uintptr) { err = unix.Listen(int(fd), 0) }))
+	require.NoError(t, err)
+	for {
+		c, err := net.DialTimeout("tcp", l.Addr().String(), 200*time.Millisecond)
+		if err != nil {
+			break // the queue is full
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	p := small(Idle)
+	p.Connections = 3
+	time.AfterFunc(300*time.Millisecond, func() { say(l, true, frames(opened, `40{"sid":"y"}`), false) })
+	r := mustRun(t, "http://"+l.Addr().String(), p)
+	require.Equal(t, 3, r.Connections.Connected)
+	require.Empty(t, r.Errors)
+	require.Greater(t, r.Connections.Handshake.Max, 250.0, "none was there at once")
 }
 
 func TestMissingHeartbeatsAreSeen(t *testing.T) {
