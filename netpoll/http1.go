@@ -1,10 +1,6 @@
 package netpoll
 
-import (
-	"fmt"
-
-	"golang.org/x/sys/unix"
-)
+import "fmt"
 
 // readHTTP takes bytes of a connection that speaks HTTP/1.1. Requests are
 // answered one after the other; the bytes behind one are the next (keep-alive,
@@ -160,20 +156,13 @@ func (c *Conn) httpTimeout() {
 		return
 	}
 	if c.flags&flagServed == 0 {
-		if c.unread() {
+		if c.Unread() {
 			c.setTimer(c.loop.srv.headTicks) // the loop is late, not the client
 			return
 		}
 		c.loop.srv.drop(dropHead)
 	}
 	c.Abort(ErrTimeout)
-}
-
-// unread tells that the kernel holds bytes of the client that the loop has not
-// come to yet.
-func (c *Conn) unread() bool {
-	n, err := unix.IoctlGetInt(int(c.fd), unix.TIOCINQ)
-	return err == nil && n > 0
 }
 
 // handOver gives the connection to net/http: a duplicate of the descriptor

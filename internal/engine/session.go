@@ -175,6 +175,10 @@ func (s *Session) Timer() {
 		return
 	}
 	el := s.el()
+	if s.beat.Overdue(now) && s.Unread() {
+		// The pong may be there: the loop is late, not the client.
+		s.beat.Receive(&el.srv.beat, now, eio.Packet{Type: eio.Noop})
+	}
 	act, next := s.beat.Tick(&el.srv.beat, now)
 	switch act {
 	case eio.ActionSendPing:

@@ -112,6 +112,8 @@ func FuzzSession(f *testing.F) {
 		now := uint64(0)
 		wait := func() {
 			now++
+			require.Equal(t, !m.over && m.deadAt != 0 && now >= m.deadAt && !m.extended,
+				s.Overdue(zero+uint32(now)), "tick %d", now)
 			want := m.expire(now)
 			got := eio.ActionNone
 			if timer == now {

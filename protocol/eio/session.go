@@ -138,7 +138,7 @@ func (s *Session) receive3(c *Config, now uint32, p Packet) (Action, Reason) {
 // 0 means never.
 //
 // An owner that was held up should read what has arrived before it ticks, or
-// pongs that are already there come too late.
+// pongs that are already there come too late; where it cannot, see Overdue.
 func (s *Session) Tick(c *Config, now uint32) (a Action, next uint32) {
 	if s.phase == closed {
 		return ActionNone, 0
@@ -158,6 +158,13 @@ func (s *Session) Tick(c *Config, now uint32) (a Action, next uint32) {
 	}
 	s.phase = closed
 	return ActionClose, 0
+}
+
+// Overdue tells that Tick would end the session now and that a packet, whatever
+// it is, would still prevent that once. An owner that knows of bytes it has not
+// read yet passes a Noop to Receive: it is late, not the client.
+func (s *Session) Overdue(now uint32) bool {
+	return s.phase == awaiting && int32(s.due-now) <= 0
 }
 
 // Close ends the session from the owner's side: the transport is gone, a
