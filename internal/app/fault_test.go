@@ -98,7 +98,7 @@ func TestEndpointFrozen(t *testing.T) {
 		}
 		return ""
 	})
-	srv, a := serve(t, Options{URL: st.URL, Timeout: 300 * time.Millisecond, MaxRequests: 2,
+	srv, a := serve(t, Options{URL: st.URL, Timeout: time.Second, MaxRequests: 2,
 		MaxWaiting: 1})
 	c := join(t, srv, "")
 	others := []*client{join(t, srv, ""), join(t, srv, ""), join(t, srv, "")}

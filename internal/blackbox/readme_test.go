@@ -178,6 +178,7 @@ func TestREADME(t *testing.T) {
 		require.NoError(t, got.err, got.text)
 		require.Regexp(t, `(?s)^News\s+hello\s*$`, got.text)
 	}
+	require.NoError(t, c.SetDeadline(time.Now().Add(30*time.Second))) // a browser takes its time
 	got, err := wsutil.ReadServerText(c)
 	require.NoError(t, err)
 	require.Equal(t, `42["news","hello"]`, string(got))

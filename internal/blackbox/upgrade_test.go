@@ -3,6 +3,7 @@ package blackbox
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -142,6 +143,8 @@ func count(t *testing.T, url string, every time.Duration) func() int {
 	require.NoError(t, err)
 	e := cluster.NewEmitter(p)
 	stop, last := make(chan struct{}), make(chan int, 1)
+	end := sync.OnceValue(func() int { close(stop); return <-last })
+	t.Cleanup(func() { end() }) // before its server, if the test has failed
 	go func() {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -158,8 +161,7 @@ func count(t *testing.T, url string, every time.Duration) func() int {
 		}
 	}()
 	return func() int {
-		close(stop)
-		n := <-last
+		n := end()
 		require.NoError(t, e.Close())
 		return n
 	}

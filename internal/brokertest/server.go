@@ -192,9 +192,12 @@ func (s *Server) run() error {
 	ours := fmt.Sprintf("\nprocess_id:%d\r\n", cmd.Process.Pid)
 	deadline := time.After(10 * time.Second)
 	for {
-		// That of another test may have taken the port, and answer.
+		// That of another test may have taken the port, and answer; and one that
+		// still reads its files answers INFO, but nothing that asks for a key.
 		if info, err := s.do("INFO", "server"); err == nil && strings.Contains(info, ours) {
-			return nil
+			if _, err = s.do("EXISTS", "any"); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-gone:
