@@ -15,6 +15,7 @@ const (
 // backoff waits between tries: twice as long each time, with jitter, so that
 // the nodes do not come all at once. The zero value is ready.
 type backoff struct {
+	most  time.Duration // the longest wait, if less than maxWait; 0: that
 	last  time.Duration
 	total time.Duration
 }
@@ -22,6 +23,9 @@ type backoff struct {
 // wait returns true if stop closed meanwhile; wake ends it early.
 func (b *backoff) wait(stop <-chan struct{}, wake <-chan struct{}) bool {
 	b.last = min(max(2*b.last, minWait), maxWait)
+	if b.most > 0 {
+		b.last = min(b.last, b.most)
+	}
 	d := b.last/2 + rand.N(b.last/2)
 	b.total += d
 	t := time.NewTimer(d)
@@ -36,4 +40,4 @@ func (b *backoff) wait(stop <-chan struct{}, wake <-chan struct{}) bool {
 	}
 }
 
-func (b *backoff) reset() { *b = backoff{} }
+func (b *backoff) reset() { *b = backoff{most: b.most} }

@@ -81,7 +81,9 @@ func (t *Transport) reckon(id string) error {
 
 // lessee keeps the lease alive and the table of the others true.
 func (t *Transport) lessee() {
-	var b backoff
+	// When the broker comes back the others wait for one lease, no longer: there
+	// have to be several tries in it.
+	b := backoff{most: t.opt.Lease / 3}
 	for {
 		err := t.renew()
 		t.health.report(partLease, err)
