@@ -103,10 +103,14 @@ type kernel struct {
 	waiting int64 // of them in TIME_WAIT
 	buffers int64 // bytes in sockets' queues
 	slab    int64 // bytes in all of the kernel's objects
+	dropped int64 // packets, since the machine was started
 }
 
 func measureKernel() (k kernel) {
 	k.slab = fieldKB("/proc/meminfo", "Slab:")
+	if b, err := os.ReadFile("/proc/net/softnet_stat"); err == nil {
+		k.dropped = backlogDrops(string(b))
+	}
 	b, err := os.ReadFile("/proc/net/sockstat")
 	if err != nil {
 		return k
@@ -129,6 +133,19 @@ func measureKernel() (k kernel) {
 		}
 	}
 	return k
+}
+
+// backlogDrops adds up the second column of softnet_stat: packets, of loopback
+// too, that came when a processor's queue of net.core.netdev_max_backlog was
+// full. Each comes again after 200 ms at the earliest.
+func backlogDrops(stat string) (sum int64) {
+	for line := range strings.Lines(stat) {
+		if f := strings.Fields(line); len(f) >= 2 {
+			n, _ := strconv.ParseInt(f[1], 16, 64)
+			sum += n
+		}
+	}
+	return sum
 }
 
 // release is the kernel's version.

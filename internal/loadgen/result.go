@@ -121,6 +121,7 @@ type Kernel struct {
 	SlabStart     int64    `json:"slab_start"`
 	SlabEnd       int64    `json:"slab_end"`
 	PerConnection *float64 `json:"slab_bytes_per_connection"` // both ends, where both are here
+	Dropped       int64    `json:"dropped_packets"`           // for want of room in a processor's queue
 }
 
 // Generator tells whether the generator was the bottleneck.

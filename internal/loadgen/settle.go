@@ -54,6 +54,7 @@ func (r *run) result() *Result {
 	res.Kernel = Kernel{
 		Sockets: r.kernelEnd.sockets, TimeWait: r.kernelEnd.waiting, Buffers: r.kernelEnd.buffers,
 		SlabStart: r.kernelStart.slab, SlabEnd: r.kernelEnd.slab,
+		Dropped: r.kernelEnd.dropped - r.kernelStart.dropped,
 	}
 	if c.Ready >= slabLeast {
 		res.Kernel.PerConnection = per(float64(r.kernelEnd.slab-r.kernelStart.slab), float64(c.Ready))

@@ -108,6 +108,10 @@ func (r *Result) serverSummary(line func(name, format string, args ...any)) {
 	line("kernel", "%s TCP sockets, %s in TIME_WAIT, %s of buffers, %s more slab%s",
 		group(k.Sockets), group(k.TimeWait), megabytes(k.Buffers), megabytes(k.SlabEnd-k.SlabStart),
 		each(k.PerConnection))
+	if k.Dropped > 0 {
+		line("DROPPED", "%s packets by the kernel, whose queue was full: latencies of 200 ms and more"+
+			" may be its", group(k.Dropped))
+	}
 }
 
 func each(v *float64) string {
