@@ -1,6 +1,7 @@
 package valkey
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 )
@@ -22,10 +23,7 @@ type backoff struct {
 
 // wait returns true if stop closed meanwhile; wake ends it early.
 func (b *backoff) wait(stop <-chan struct{}, wake <-chan struct{}) bool {
-	b.last = min(max(2*b.last, minWait), maxWait)
-	if b.most > 0 {
-		b.last = min(b.last, b.most)
-	}
+	b.last = min(max(2*b.last, minWait), maxWait, cmp.Or(b.most, maxWait))
 	d := b.last/2 + rand.N(b.last/2)
 	b.total += d
 	t := time.NewTimer(d)
