@@ -9,9 +9,11 @@ import (
 )
 
 // pollSession is a client that polls. One descriptor, the connection's own,
-// has the handshake and then a GET that waits; it also posts when no GET waits
-// on it, as for the answer to a ping. What must be sent meanwhile goes by a
-// second descriptor, which is there as long as there is something to send.
+// has the handshake and then a GET that waits. What is sent goes by a second
+// descriptor, which is there as long as there is something to send; but who
+// sends no stream posts on its own when no GET waits there, as for the answer
+// to a ping. A sender must not: it would not hear while it posts, and a server
+// gives up who does not read.
 type pollSession struct {
 	sid    string
 	main   request // what is under way on the connection's own descriptor
@@ -84,8 +86,10 @@ func (w *worker) pollSend(i int32, packet []byte) bool {
 
 // pollNext keeps the connection's own descriptor busy.
 func (w *worker) pollNext(i int32) {
-	s := w.conns[i].poll
-	if len(s.outbox) > 0 && s.auxBusy == idle {
+	c := &w.conns[i]
+	s := c.poll
+	send := len(s.outbox) > 0 && s.auxBusy == idle
+	if send && c.sender < 0 {
 		s.main = post
 		request := w.pollRequest(i, "POST", s.outbox)
 		s.outbox = s.outbox[:0]
@@ -93,7 +97,9 @@ func (w *worker) pollNext(i int32) {
 		return
 	}
 	s.main = get
-	w.write(i, w.pollRequest(i, "GET", nil))
+	if w.write(i, w.pollRequest(i, "GET", nil)) && send {
+		w.auxPost(i)
+	}
 }
 
 // pollFeed takes the answer on the connection's own descriptor, when it is
