@@ -62,7 +62,8 @@ type Options struct {
 	// together; default 1,000,000. Larger: close code 1009.
 	MaxMessage int
 	// MaxPendingBytes and MaxPendingFrames bound what waits for a connection
-	// that does not read; default 1 MiB and 4,096. Beyond: ErrSlowConsumer.
+	// that does not read; default 1 MiB and 4,096. Beyond: ErrSlowConsumer. One
+	// message larger than the bytes passes while nothing else waits.
 	MaxPendingBytes  int
 	MaxPendingFrames int
 	// SocketSendBuffer is SO_SNDBUF in bytes; default 256 KiB. A negative

@@ -51,7 +51,9 @@ func (c *Conn) Pending() (frames, bytes int) {
 // push appends m to the pending output and watches the limits. It never
 // writes nor closes: its callers may be walking a list. A connection that
 // merely waits for its turn is flushed early at half of a limit, so that only
-// one that does not read is ever over it.
+// one that does not read is ever over it. One message alone never is: a client
+// that reads may still be on the blocked list when the next one comes, and the
+// answer to a poll, in which everything that waited is one, must not end it.
 func (c *Conn) push(m *Msg) {
 	l := c.loop
 	l.n.queued += int64(len(m.wire))
@@ -76,7 +78,8 @@ func (c *Conn) push(m *Msg) {
 			c.flags |= flagUrgent
 			l.urgent = append(l.urgent, c)
 		}
-	} else if int(c.pendBytes) > o.MaxPendingBytes || int(c.pendFrames) > o.MaxPendingFrames {
+	} else if c.rest != nil &&
+		(int(c.pendBytes) > o.MaxPendingBytes || int(c.pendFrames) > o.MaxPendingFrames) {
 		c.doom()
 	}
 }

@@ -76,6 +76,47 @@ func TestStuckClientIsBoundedAndClosed(t *testing.T) {
 	require.Positive(t, held, "the client was slow indeed")
 }
 
+// A message over the limit reaches a client that has nothing else waiting, also
+// while the loop does not know yet that its socket takes bytes again. Behind
+// another one it is too much.
+func TestOneMessageMayBeLargerThanTheLimit(t *testing.T) {
+	const limit = 128 << 10
+	h, up := conns()
+	s := startEcho(t, Options{Loops: 1, MaxPendingBytes: limit, SocketSendBuffer: 64 << 10}, h)
+	c := connect(t, s, 0)
+	p := <-up
+	fill := func(k int) *Msg { return NewMsg(ws.OpBinary, bytes.Repeat([]byte{byte(k)}, 4<<10)) }
+	sent := 0
+	// One at a time, until gnet has the rest of the last and the connection is
+	// blocked with nothing on our list.
+	for full := false; !full; {
+		onLoop(t, p.Loop(), func(*Loop) {
+			if full = p.flags&flagBlocked != 0; !full && p.first == nil {
+				p.Send(fill(sent))
+				sent++
+			}
+		})
+	}
+	large := bytes.Repeat([]byte("large"), limit/4)
+	onLoop(t, p.Loop(), func(*Loop) { p.Send(NewMsg(ws.OpBinary, large)) })
+	for k := range sent {
+		_, b := c.next()
+		require.Equal(t, fill(k).wire[4:], b, "message %d of %d", k, sent)
+	}
+	_, b := c.next()
+	require.Equal(t, large, b)
+	require.Zero(t, s.Stats().Drops["slow_consumer"])
+
+	for waits := false; !waits; {
+		onLoop(t, p.Loop(), func(*Loop) { p.Send(NewMsg(ws.OpBinary, large[:batchBytes])) })
+		onLoop(t, p.Loop(), func(*Loop) { waits = p.flags&flagBlocked != 0 && p.first != nil })
+	}
+	onLoop(t, p.Loop(), func(*Loop) { p.Send(NewMsg(ws.OpBinary, large)) })
+	eventually(t, "the client to be given up", func() bool {
+		return s.Stats().Drops["slow_consumer"] == 1
+	})
+}
+
 // A slow client that resumes below the limit has lost nothing.
 func TestSlowClientThatResumesLosesNothing(t *testing.T) {
 	const small, big = 3000, 16 << 20

@@ -85,7 +85,8 @@ type Options struct {
 	// MailboxTotal bounds the bytes waiting for all handlers. Default 512 MiB.
 	MailboxTotal int
 	// MaxPendingBytes and MaxPendingFrames bound what waits for one client to
-	// read; beyond, it is closed. Default 1 MiB and 4,096.
+	// read; beyond, it is closed. Default 1 MiB and 4,096. One message larger
+	// than the bytes passes while nothing else waits.
 	MaxPendingBytes  int
 	MaxPendingFrames int
 	// MaxWorkers bounds the handlers running at the same time. Default 10,000.

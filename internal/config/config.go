@@ -83,7 +83,7 @@ type Limits struct {
 	MailboxEvents     int     `key:"mailbox_events" default:"16384" range:"1,2147483647" reload:"restart" option:"MailboxEvents" doc:"Events of one connection that wait for handlers; with one more it is closed."`
 	MailboxBytes      int     `key:"mailbox_bytes" unit:"bytes" default:"1MiB" range:"1,1073741823" reload:"restart" option:"MailboxBytes" doc:"The same in bytes."`
 	MailboxTotal      int     `key:"mailbox_total" unit:"bytes" default:"512MiB" range:"1,1099511627776" reload:"restart" option:"MailboxTotal" doc:"What waits for handlers in the whole process."`
-	PendingBytes      int     `key:"pending_bytes" unit:"bytes" default:"1MiB" range:"1,2147483647" reload:"restart" option:"MaxPendingBytes" doc:"What waits for one client to read; with more it is closed as a slow consumer."`
+	PendingBytes      int     `key:"pending_bytes" unit:"bytes" default:"1MiB" range:"1,2147483647" reload:"restart" option:"MaxPendingBytes" doc:"What waits for one client to read; with more it is closed as a slow consumer. One message larger than that passes while nothing else waits."`
 	PendingFrames     int     `key:"pending_frames" default:"4096" range:"1,1073741824" reload:"restart" option:"MaxPendingFrames" doc:"The same in messages."`
 	Workers           int     `key:"workers" default:"10000" range:"1,1048576" reload:"restart" option:"MaxWorkers" doc:"Handlers that run at the same time." python:"max_workers"`
 }
