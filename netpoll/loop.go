@@ -14,8 +14,12 @@ const (
 	// turnAppends is how many broadcast appends one turn distributes before
 	// it flushes and lets reads in.
 	turnAppends = 8192
-	// turnTimers caps the timers of one turn.
+	// turnTimers caps the timers that one turn looks at.
 	turnTimers = 512
+	// turnFires caps those that fire, while the loop is in time: heartbeats of
+	// thousands come on the same tick, each costs a write, and what is read
+	// meanwhile waits for all of a turn's.
+	turnFires  = 16
 	tickLength = 100 * time.Millisecond
 )
 
@@ -58,11 +62,12 @@ type Loop struct {
 	pos   int
 	again bool // batch[pos] asked to be run again
 
-	conns     []*Conn // by slot
-	freeSlots []uint32
-	live      int
-	wheel     wheel
-	timersDue bool
+	conns      []*Conn // by slot
+	freeSlots  []uint32
+	live       int
+	wheel      wheel
+	timersDue  bool // some of this tick are left
+	timersLate bool // and were of the one before
 
 	direct, bulk connRing
 	urgent       []*Conn
@@ -282,8 +287,13 @@ func (l *Loop) clock() {
 		if now%100 == 0 {
 			l.trim()
 		}
+		l.timersLate = l.timersDue
 	}
-	_, l.timersDue = l.wheel.advance(now, turnTimers, func(slot uint32) {
+	fires := turnFires
+	if l.timersLate {
+		fires = turnTimers
+	}
+	_, l.timersDue = l.wheel.advance(now, turnTimers, fires, func(slot uint32) {
 		if c := l.conns[slot]; c != nil {
 			c.timerFired()
 		}

@@ -366,3 +366,44 @@ func TestWakeAfterTheEndTouchesNoDescriptor(t *testing.T) {
 		require.ErrorIs(t, err, unix.EAGAIN)
 	}
 }
+
+// Timers of one tick fire a few a turn, so that what is read meanwhile does not
+// wait for all of them, but many when the loop has not come round in a tick.
+func TestTimersLetReadsIn(t *testing.T) {
+	const crowd = 10 * turnFires
+	fired := 0
+	r := newRig(t, Options{}, &echoHandler{timer: func(*echoPeer) { fired++ }})
+	var p *echoPeer
+	var f *fakeLink
+	for range crowd {
+		p, f = r.openWS()
+	}
+	all := func() {
+		r.turns()
+		fired = 0
+		for _, c := range r.l.conns {
+			c.SetTimer(1)
+		}
+	}
+	all()
+	r.l.ticks.Store(1)
+	for k := range crowd / turnFires {
+		p.traffic(clientFrame(ws.OpText, true, []byte("hello")))
+		r.l.turn()
+		require.Equal(t, (k+1)*turnFires, fired)
+		require.Contains(t, string(f.read()), "hello", "while timers wait")
+		require.Equal(t, fired < crowd, r.l.armed.Load(), "the next turn comes at once")
+	}
+
+	all()
+	r.l.ticks.Store(2)
+	r.l.turn()
+	require.Equal(t, turnFires, fired)
+	r.l.ticks.Store(3)
+	r.l.turn()
+	require.Equal(t, crowd, fired, "the loop is late")
+	all()
+	r.l.ticks.Store(4)
+	r.l.turn()
+	require.Equal(t, turnFires, fired, "and in time again")
+}

@@ -78,19 +78,19 @@ func (w *wheel) stop(slot uint32) {
 // the order of their ticks. fire may set and stop any timer, its own included,
 // and free slots whose timer is off; it must not call advance.
 //
-// At most limit timers are looked at, fired or moved on, so that a crowd with
-// one deadline cannot hold the loop; more reports that some are left for the
-// next call, which may repeat the same tick.
-func (w *wheel) advance(to uint32, limit int, fire func(slot uint32)) (fired int, more bool) {
+// At most looks timers are looked at, fired or moved on, and at most fires of
+// them fired, so that a crowd with one deadline cannot hold the loop; more
+// reports that some are left for the next call, which may repeat the same tick.
+func (w *wheel) advance(to uint32, looks, fires int, fire func(slot uint32)) (fired int, more bool) {
 	if int32(to-w.now) > 0 {
 		w.now = to
 	}
 	for {
 		for w.heads[workList] != 0 {
-			if limit <= 0 {
+			if looks <= 0 || fired == fires {
 				return fired, true
 			}
-			limit--
+			looks--
 			slot := w.heads[workList] - 1
 			l := &w.links[slot]
 			w.unlink(l)
