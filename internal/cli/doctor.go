@@ -67,7 +67,7 @@ Exit code 0: nothing is wrong (there may be warnings); 1: something is.`,
 	f.StringVar(&target, "url", "", "server to try, http(s)://host[:port][/path] (default this machine)")
 	f.StringVar(&origin, "origin", "", "the page's origin, scheme://host[:port] (default the server's)")
 	f.IntVar(&conns, "connections", 10_000, "connections that this machine is to hold")
-	f.DurationVar(&idle, "idle", 30*time.Second,
+	f.DurationVar(&idle, "idle", time.Minute,
 		"longest wait for the server's ping on idle connections, 0 is none")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c

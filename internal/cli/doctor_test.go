@@ -116,10 +116,30 @@ func TestDoctorOfABalancerThatIsNotSticky(t *testing.T) {
 	require.Contains(t, by["session on new connections"].Advice, "sticky")
 }
 
-// A proxy that cuts what says nothing for a while.
+// Proxies that cut what says nothing for a while: one before the first ping,
+// the other only where it is silent for nearly a whole interval.
 func TestDoctorOfACut(t *testing.T) {
 	t.Parallel()
-	s, err := url.Parse(patient(t, socketio.Options{}))
+	for name, c := range map[string]struct{ interval, limit time.Duration }{
+		"soon":              {25 * time.Second, 700 * time.Millisecond},
+		"between two pings": {5 * time.Second, 4400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := cutting(t, patient(t, socketio.Options{PingInterval: c.interval}), c.limit)
+			by := examine(t, exitRuntime, "--url", u)
+			for _, check := range []string{"idle websocket", "idle poll"} {
+				require.Equal(t, doctor.Fail, by[check].Level, "%+v", by)
+				require.Contains(t, by[check].Advice, "proxy_read_timeout")
+			}
+		})
+	}
+}
+
+// cutting is a proxy that ends connections on which the server has said nothing
+// for a time.
+func cutting(t *testing.T, target string, limit time.Duration) string {
+	s, err := url.Parse(target)
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -135,16 +155,21 @@ func TestDoctorOfACut(t *testing.T) {
 				_ = in.Close()
 				return
 			}
-			time.AfterFunc(700*time.Millisecond, func() { _, _ = in.Close(), out.Close() })
 			go func() { _, _ = io.Copy(out, in) }()
-			go func() { _, _ = io.Copy(in, out) }()
+			go func() {
+				b := make([]byte, 64<<10)
+				for {
+					_ = out.SetReadDeadline(time.Now().Add(limit))
+					n, err := out.Read(b)
+					if _, werr := in.Write(b[:n]); err != nil || werr != nil {
+						_, _ = in.Close(), out.Close()
+						return
+					}
+				}
+			}()
 		}
 	}()
-	by := examine(t, exitRuntime, "--url", "http://"+l.Addr().String())
-	for _, check := range []string{"idle websocket", "idle poll"} {
-		require.Equal(t, doctor.Fail, by[check].Level, "%+v", by)
-		require.Contains(t, by[check].Advice, "proxy_read_timeout")
-	}
+	return "http://" + l.Addr().String()
 }
 
 // Something else, or nothing, at the address.

@@ -35,7 +35,8 @@ type Remote struct {
 	// Origin is the page's, scheme://host[:port]; "" is the server's own.
 	Origin string
 	// Idle bounds how long connections are left alone to see whether a proxy
-	// cuts them: until the server's first ping, at most this long. 0: not.
+	// cuts them: until the server's ping after a whole interval without a word,
+	// which takes up to two of them, at most this long. 0: not.
 	Idle time.Duration
 	// TLS may be nil.
 	TLS *tls.Config

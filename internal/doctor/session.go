@@ -187,44 +187,67 @@ func (v *visit) websocket(ctx context.Context) {
 	v.r.Findings = append(v.r.Findings, v.idle(c), <-poll)
 }
 
-// patience is how long connections are left alone.
+// patience is how long connections are left alone. The first ping may come at
+// any time, so that a whole interval without a word ends with the second.
 func (v *visit) patience() time.Duration {
 	if v.opened.PingInterval == 0 {
 		return v.Idle
 	}
-	return min(v.Idle, v.interval()+requestTimeout)
+	return min(v.Idle, 2*v.interval()+requestTimeout)
 }
 
-// idle waits for the ping: whatever cuts connections that say nothing has cut
-// this one by then.
+// idle leaves a WebSocket alone.
 func (v *visit) idle(c net.Conn) Finding {
-	begun := time.Now()
-	for {
-		got, err := hear(c, v.patience()-time.Since(begun))
-		if err == nil && got == "2" {
-			err = say(c, "3")
-		} else if err == nil {
-			continue // an event
+	return v.silence("idle websocket", func(limit time.Duration) (bool, error) {
+		got, err := hear(c, limit)
+		if err != nil || got != "2" {
+			return false, err // an event
 		}
-		timeout := net.Error(nil)
-		return v.waited("idle websocket", time.Since(begun), err,
-			errors.As(err, &timeout) && timeout.Timeout())
-	}
+		return true, say(c, "3")
+	})
 }
 
-// idlePoll does the same with a poll of a session of its own.
+// idlePoll leaves a poll of a session of its own alone.
 func (v *visit) idlePoll(ctx context.Context) Finding {
 	w := *v
 	w.r = &Report{}
 	if !w.handshake(ctx) {
 		return w.r.Findings[len(w.r.Findings)-1]
 	}
+	return w.silence("idle poll", func(limit time.Duration) (bool, error) {
+		a, err := w.ask(ctx, w.client, "GET", w.session(), "", limit)
+		if err == nil && a.body != "2" {
+			err = errors.New(a.says())
+		}
+		if err != nil {
+			return false, err
+		}
+		a, err = w.ask(ctx, w.client, "POST", w.session(), "3", requestTimeout)
+		if err == nil && a.status != http.StatusOK {
+			err = errors.New(a.says())
+		}
+		return true, err
+	})
+}
+
+// silence listens until the server has pinged after nearly a whole interval in
+// which nobody said a word: whatever cuts connections that say nothing has cut
+// this one by then. listen waits for at most a limit, answers a ping and
+// reports it.
+func (v *visit) silence(check string, listen func(limit time.Duration) (ping bool, err error)) Finding {
 	begun := time.Now()
-	a, err := w.ask(ctx, w.client, "GET", w.session(), "", w.patience())
-	if err == nil && a.body != "2" {
-		err = errors.New(a.says())
+	last := begun
+	for {
+		ping, err := listen(v.patience() - time.Since(begun))
+		quiet := time.Since(last)
+		if err == nil && (!ping || quiet < v.interval()*9/10) {
+			last = time.Now()
+			continue
+		}
+		timeout := net.Error(nil)
+		return v.waited(check, quiet, err, errors.Is(err, context.DeadlineExceeded) ||
+			errors.As(err, &timeout) && timeout.Timeout())
 	}
-	return v.waited("idle poll", time.Since(begun), err, errors.Is(err, context.DeadlineExceeded))
 }
 
 func (v *visit) waited(check string, after time.Duration, err error, timeout bool) Finding {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/throng-server/throng/internal/logtest"
 	"github.com/throng-server/throng/netpoll"
+	"github.com/throng-server/throng/protocol/eio"
 )
 
 const patience = 10 * time.Second
@@ -308,6 +309,24 @@ func TestHeartbeat(t *testing.T) {
 	require.Equal(t, "2", next(t, c))
 	require.Equal(t, "close 1005", next(t, c), "no pong")
 	require.Equal(t, ReasonPingTimeout, <-r.ends)
+}
+
+// Clients that connect together are not pinged together, nor soon.
+func TestFirstPingsAreSpread(t *testing.T) {
+	t.Parallel()
+	const interval, fifths = 250, 5
+	l := &Loop{srv: &Server{beat: eio.Config{PingInterval: interval, PingTimeout: 200}}}
+	var in [fifths]int
+	for range 10_000 {
+		var s eio.Session
+		in[(s.Start(&l.srv.beat, 0, l.jitter())-1)*fifths/interval]++
+	}
+	require.Less(t, in[0], 100, "only the tick at its end")
+	for k, n := range in[1:] {
+		require.InDelta(t, 2500, n, 300, "fifth %d", k+2)
+	}
+	l.srv.beat.PingInterval = jitterFrom - 1
+	require.Zero(t, l.jitter())
 }
 
 func TestEndsHaveReasons(t *testing.T) {

@@ -323,14 +323,15 @@ func heartbeat(interval, timeout time.Duration) eio.Config {
 	return eio.Config{PingInterval: ticks(interval), PingTimeout: ticks(timeout)}
 }
 
-// jitter spreads the first pings over half the interval, so that clients that
-// connected together are not pinged together for ever.
+// jitter spreads the first pings over the last four fifths of the interval, so
+// that clients that connected together are not pinged together for ever. Those
+// that stay for a moment only need none.
 func (l *Loop) jitter() uint32 {
 	var b [RandLen]byte
 	l.Entropy.Take(&b)
-	if l.srv.beat.PingInterval < jitterFrom {
+	interval := l.srv.beat.PingInterval
+	if interval < jitterFrom {
 		return 0
 	}
-	span := l.srv.beat.PingInterval/2 + 1
-	return (uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])) % span
+	return (uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])) % (interval - interval/5 + 1)
 }
