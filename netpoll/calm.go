@@ -14,6 +14,10 @@ const (
 	// send. Beside their writes two system calls are nothing, and messages
 	// that come meanwhile share the next ones.
 	calmSends = 64
+	// turnReads connections read by a busy loop are a turn's worth: beyond, what
+	// their sockets and objects have brought into the processor's caches has left
+	// again when it is their turn to be written.
+	turnReads = 64
 )
 
 // calm tells whether epoll gives a loop hardly more than one connection at a
@@ -64,14 +68,34 @@ func (c *calm) turn() {
 	c.reads = 0
 }
 
+// full tells that the reads since the last turn should have one now, where
+// those of the last one did not bring messages for many others.
+func (c *calm) full(appends int) bool {
+	return c.reads%turnReads == 0 && appends <= 2*turnReads
+}
+
 // read takes what a connection has sent.
 func (l *Loop) read(c *Conn, b []byte) {
-	if !l.calm.direct() || !l.armed.CompareAndSwap(false, true) {
+	switch {
+	case !l.calm.direct():
 		c.traffic(b)
-		return
+		// Within a round it is a task that feeds the connection.
+		if !l.working && l.calm.full(l.appends) {
+			l.turnNow(l.armed.CompareAndSwap(false, true))
+		}
+	case !l.armed.CompareAndSwap(false, true):
+		c.traffic(b)
+	default:
+		// From here to the turn's end nobody writes a byte.
+		c.traffic(b)
+		l.turnNow(true)
+		l.calm.reads = 0
 	}
-	// From here to the turn's end nobody writes a byte.
-	c.traffic(b)
+}
+
+// turnNow does a turn behind a read. It is the last one for now if no byte is
+// under way that would bring another.
+func (l *Loop) turnNow(last bool) {
 	if len(l.ready) > 0 {
 		l.sendReady()
 		if !l.srv.tight {
@@ -80,6 +104,8 @@ func (l *Loop) read(c *Conn, b []byte) {
 			runtime.Gosched()
 		}
 	}
-	l.calm.reads = 0
-	l.turn()
+	l.round()
+	if last {
+		l.disarm()
+	}
 }

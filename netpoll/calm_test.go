@@ -52,6 +52,54 @@ func TestCalmEndsWithManyReceivers(t *testing.T) {
 	require.False(t, c.on, "quiet turns are counted anew")
 }
 
+// A busy loop does not let all of a round's reads wait for the byte, unless
+// their messages go to many.
+func TestBusyLoopsTurnBetweenReads(t *testing.T) {
+	mute := false
+	h := &echoHandler{}
+	h.message = func(p *echoPeer, op ws.OpCode, b []byte, _ bool) {
+		if !mute {
+			p.Send(NewMsg(op, b))
+		}
+	}
+	r := newRig(t, Options{}, h)
+	p, f := r.openWS()
+	wait, stop := r.pipe()
+	defer stop()
+	reads := func(n int) (turns uint64) {
+		before := r.l.n.turns
+		for range n {
+			r.l.read(&p.Conn, clientFrame(ws.OpText, true, []byte("hello")))
+		}
+		return r.l.n.turns - before
+	}
+	require.Zero(t, reads(turnReads-1))
+	require.Empty(t, f.read())
+	require.EqualValues(t, 1, reads(1))
+	require.Len(t, f.read(), turnReads*len("..hello"))
+	require.True(t, r.l.armed.Load(), "by the first message")
+	require.EqualValues(t, 1, reads(turnReads))
+	require.Equal(t, 1, wait(), "bytes in the pipe")
+	r.l.turn()
+	require.False(t, r.l.armed.Load())
+
+	mute = true
+	require.EqualValues(t, 1, reads(turnReads))
+	require.False(t, r.l.armed.Load(), "nobody has written a byte")
+	r.l.arm()
+	require.Equal(t, 1, wait())
+	r.l.turn()
+
+	r.l.appends = 2*turnReads + 1
+	require.Zero(t, reads(turnReads))
+
+	r.l.Post(taskFunc(func(*Loop) bool {
+		require.Zero(t, reads(2*turnReads), "of a task")
+		return false
+	}))
+	r.l.turn()
+}
+
 // A client that waits for each answer costs its own system calls and hardly
 // more: few bytes wake the loop.
 func TestCalmLoopsWriteFewBytes(t *testing.T) {

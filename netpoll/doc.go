@@ -15,7 +15,8 @@
 // those with a direct message first, then broadcasts where they stopped. What
 // is left waits for the next byte, so that reads get in between. A loop to
 // which epoll gives hardly more than one connection at a time does without the
-// byte: its turn follows the read (calm.go).
+// byte: its turn follows the read. A busy one has a turn behind every 64 reads
+// as well, while they are still in the caches (calm.go).
 //
 // gnet's own queues are not used: Execute is not FIFO and starves reads, and
 // AsyncWrite overtakes it. gnet's outbound buffer, which has no ceiling, only

@@ -62,6 +62,8 @@ type Loop struct {
 	pos   int
 	again bool // batch[pos] asked to be run again
 
+	working bool // within a round
+
 	conns      []*Conn // by slot
 	freeSlots  []uint32
 	live       int
@@ -189,8 +191,15 @@ func (l *Loop) detach() {
 	}
 }
 
-// turn does one round of the loop's own work; see the package doc.
+// turn is a round behind the byte.
 func (l *Loop) turn() {
+	l.round()
+	l.disarm()
+}
+
+// round does the loop's own work once; see the package doc.
+func (l *Loop) round() {
+	l.working = true
 	l.n.turns++
 	l.clock()
 	l.distribute()
@@ -204,7 +213,12 @@ func (l *Loop) turn() {
 	if !l.srv.tight {
 		l.share.loop(l.srv.workers)
 	}
+	l.working = false
+}
 
+// disarm lets the next one who has something for the loop write a byte, and
+// writes it if there is something left.
+func (l *Loop) disarm() {
 	l.armed.Store(false)
 	l.mu.Lock()
 	more := len(l.inbox) > 0
