@@ -12,31 +12,25 @@ const get = async (path) => {
 
 test("a billion squares are added up while others are answered", async () => {
   const [a, b] = await t.openMany(2, "/compute");
-  const idle = await echoes(b, () => b.page.waitForTimeout(1000));
   await a.does("#start", { "#limit": "1000000000" });
   const busy = await echoes(b, () => a.shows("#check", /^agrees with the formula/));
   await a.hears("Computation started");
   await b.shows("#result", /^3\.33333332833333\d+e\+26$/); // everybody gets the result
   await a.shows("#result", /^333,333,332,833,333,333,500,000,000$/);
-  assert.ok(busy.length >= 5, `${busy.length} echoes meanwhile`);
-  // A machine that has no processor to spare is slow without us, too.
-  const limit = Math.max(20, 3 * middle(idle));
-  assert.ok(middle(busy) < limit, `echoes took ${middle(busy)} ms, ${middle(idle)} ms before`);
+  assert.ok(busy >= 5, `${busy} echoes meanwhile`);
   await leave(a, b);
 });
 
-// The round trips that a visitor's page showed while something was done.
+// How many echoes a visitor's page showed while something was done.
 async function echoes(v, meanwhile) {
-  await v.page.evaluate(() => {
-    window.seen = [];
-    window.watch = new MutationObserver(() => window.seen.push(Number(document.getElementById("echo").textContent)));
-    window.watch.observe(document.getElementById("echo"), { childList: true });
+  const seen = await v.page.evaluateHandle(() => {
+    const count = { n: 0 };
+    new MutationObserver(() => count.n++).observe(document.getElementById("echo"), { childList: true });
+    return count;
   });
   await meanwhile();
-  return v.page.evaluate(() => { window.watch.disconnect(); return window.seen; });
+  return (await seen.jsonValue()).n;
 }
-
-const middle = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 test("a computation can be canceled", async () => {
   const a = await t.open("/compute");
