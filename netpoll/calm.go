@@ -88,7 +88,11 @@ func (l *Loop) read(c *Conn, b []byte) {
 	default:
 		// From here to the turn's end nobody writes a byte.
 		c.traffic(b)
-		l.turnNow(true)
+		if l.left() {
+			l.turnNow(true)
+		} else {
+			l.disarm() // a pong, or the half of a message
+		}
 		l.calm.reads = 0
 	}
 }

@@ -110,11 +110,7 @@ func (c *Conn) SetTimer(ticks uint32) {
 }
 
 func (c *Conn) setTimer(ticks uint32) {
-	if ticks == 0 {
-		c.loop.wheel.stop(c.slot)
-	} else {
-		c.loop.wheel.set(c.slot, ticks)
-	}
+	c.loop.setTimer(c.slot, ticks)
 }
 
 // CloseWS queues a close frame behind the pending output and closes TCP when

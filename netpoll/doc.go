@@ -18,6 +18,10 @@
 // byte: its turn follows the read. A busy one has a turn behind every 64 reads
 // as well, while they are still in the caches (calm.go).
 //
+// Timers count in ticks of 100 ms. The clock wakes the loops that have one due,
+// each second at least, and sleeps in between (clock.go); while it does, a loop
+// that wants to know the time reads it.
+//
 // gnet's own queues are not used: Execute is not FIFO and starves reads, and
 // AsyncWrite overtakes it. gnet's outbound buffer, which has no ceiling, only
 // ever holds the tail of one batch (64 KiB); everything else waits on the

@@ -22,10 +22,12 @@ type driver struct {
 	eng gnet.Engine
 	// enrolled: the wake pipes have been given to the loops.
 	enrolled bool
-	start    time.Time
 
 	registering sync.Mutex
 }
+
+// never is how long gnet's ticker rests.
+const never = 1 << 20 * time.Hour
 
 // wakeEnd marks the connection that is the read end of a loop's wake pipe.
 type wakeEnd struct {
@@ -49,29 +51,21 @@ func (d *driver) stop(ctx context.Context) { _ = d.eng.Stop(ctx) }
 
 func (d *driver) OnBoot(eng gnet.Engine) gnet.Action {
 	d.eng = eng
-	d.start = time.Now()
 	return gnet.None
 }
 
-// OnTick runs on a goroutine of its own, first when all loops are up. It only
-// ever tells the loops what time it is.
+// OnTick runs on a goroutine of its own, first when all loops are up. The clock
+// is ours.
 func (d *driver) OnTick() (time.Duration, gnet.Action) {
 	if !d.enrolled {
 		d.enrolled = true
 		if err := d.enroll(); err != nil {
 			d.s.bootFailed(fmt.Errorf("netpoll: wake pipe: %w", err))
-			return time.Hour, gnet.Shutdown
+			return never, gnet.Shutdown
 		}
+		d.s.clock.run(d.s.Loops)
 	}
-	elapsed := time.Since(d.start)
-	tick := uint32(elapsed / tickLength)
-	now := nanotime()
-	for _, l := range d.s.Loops() {
-		l.tickAt.Store(now)
-		l.ticks.Store(tick)
-		l.arm()
-	}
-	return tickLength - elapsed%tickLength, gnet.None
+	return never, gnet.None
 }
 
 // enroll gives each loop one end of a socket pair. Register is round-robin,

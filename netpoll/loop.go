@@ -10,18 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// turnAppends is how many broadcast appends one turn distributes before
-	// it flushes and lets reads in.
-	turnAppends = 8192
-	// turnTimers caps the timers that one turn looks at.
-	turnTimers = 512
-	// turnFires caps those that fire, while the loop is in time: heartbeats of
-	// thousands come on the same tick, each costs a write, and what is read
-	// meanwhile waits for all of a turn's.
-	turnFires  = 16
-	tickLength = 100 * time.Millisecond
-)
+// turnAppends is how many broadcast appends one turn distributes before
+// it flushes and lets reads in.
+const turnAppends = 8192
 
 // entry is one thing posted to a loop: a task, or a message for a connection.
 type entry struct {
@@ -53,9 +44,9 @@ type Loop struct {
 	inbox  []entry
 	wakeFD int // guarded by mu; -1 until the loop runs
 	armed  atomic.Bool
-	ticks  atomic.Uint32 // written by the server's ticker
-	tickAt atomic.Int64
 	pub    loopPub
+
+	loopClock
 
 	// The rest belongs to the loop.
 	batch []entry // swapped out of inbox, worked off from pos
@@ -64,12 +55,10 @@ type Loop struct {
 
 	working bool // within a round
 
-	conns      []*Conn // by slot
-	freeSlots  []uint32
-	live       int
-	wheel      wheel
-	timersDue  bool // some of this tick are left
-	timersLate bool // and were of the one before
+	conns     []*Conn // by slot
+	freeSlots []uint32
+	live      int
+	wheel     wheel
 
 	direct, bulk connRing
 	urgent       []*Conn
@@ -108,10 +97,6 @@ func (l *Loop) Index() int { return l.index }
 
 // Server returns the server the loop belongs to. Any goroutine.
 func (l *Loop) Server() *Server { return l.srv }
-
-// Tick returns the loop's clock: 100 ms units since the start. It stands
-// still during a turn.
-func (l *Loop) Tick() uint32 { return l.wheel.now }
 
 // Turns returns how many turns there were. Loop only.
 func (l *Loop) Turns() uint64 { return l.n.turns }
@@ -223,10 +208,15 @@ func (l *Loop) disarm() {
 	l.mu.Lock()
 	more := len(l.inbox) > 0
 	l.mu.Unlock()
-	if more || l.pos < len(l.batch) || l.direct.len() > 0 || l.bulk.len() > 0 ||
-		l.timersDue || len(l.ready) > 0 || len(l.doomed) > 0 || len(l.urgent) > 0 {
+	if more || l.left() {
 		l.arm()
 	}
+}
+
+// left tells that the loop itself has something for a turn.
+func (l *Loop) left() bool {
+	return l.pos < len(l.batch) || l.direct.len() > 0 || l.bulk.len() > 0 ||
+		l.timersDue || l.missed() || len(l.ready) > 0 || len(l.doomed) > 0 || len(l.urgent) > 0
 }
 
 // distribute works off the inbox in order until it is empty or the turn's
@@ -287,31 +277,6 @@ func (l *Loop) runTask(t Task) (again bool) {
 		}
 	}
 	return t.Run(l)
-}
-
-// clock takes over the ticker's time and fires timers.
-func (l *Loop) clock() {
-	now := l.ticks.Load()
-	if now == l.wheel.now && !l.timersDue {
-		return
-	}
-	if now != l.wheel.now {
-		at := nanotime()
-		l.n.lag, l.n.beat = at-l.tickAt.Load(), at
-		if now%100 == 0 {
-			l.trim()
-		}
-		l.timersLate = l.timersDue
-	}
-	fires := turnFires
-	if l.timersLate {
-		fires = turnTimers
-	}
-	_, l.timersDue = l.wheel.advance(now, turnTimers, fires, func(slot uint32) {
-		if c := l.conns[slot]; c != nil {
-			c.timerFired()
-		}
-	})
 }
 
 // trim gives half of the pooled queues back every ten seconds, so that a

@@ -27,6 +27,7 @@ type Server struct {
 	headTicks, keepTicks, closeTicks uint32
 
 	drv       *driver
+	clock     clock
 	port      *port // nil without ReusePort
 	hand      *handover
 	workers   *Workers
@@ -146,6 +147,7 @@ func (s *Server) runShared() error {
 
 func (s *Server) run() {
 	err := runDriver(s.drv)
+	s.clock.stop()
 	if s.stopping.Load() {
 		err = nil
 	} else {

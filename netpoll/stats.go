@@ -45,7 +45,6 @@ type loopCount struct {
 	bytesIn, bytesOut   uint64
 	deliveries          uint64
 	writes, turns       uint64
-	lag, beat           int64
 	queued, websockets  int64
 }
 
@@ -68,8 +67,6 @@ func (l *Loop) publish() {
 	p.deliveries.Store(n.deliveries)
 	p.writes.Store(n.writes)
 	p.turns.Store(n.turns)
-	p.lag.Store(n.lag)
-	p.beat.Store(n.beat)
 	p.blocked.Store(int64(len(l.blocked)))
 	p.queued.Store(n.queued)
 	p.websockets.Store(n.websockets)
@@ -91,15 +88,16 @@ type LoopStats struct {
 	// QueuedBytes wait to be written, or for the polls of sessions without a
 	// socket.
 	QueuedBytes int64
-	// Lag is how late the loop took up the last 100 ms tick.
+	// Lag is how late the loop took up the last tick of the clock, which comes
+	// each 100 ms while there is something to do, else each second.
 	Lag time.Duration
-	// Silent is how long ago the loop took up a tick; more than some 100 ms
-	// mean that it is stuck or starved. 0 before the first.
+	// Silent is how long the loop has not taken up a tick that has come; more
+	// than some 100 ms mean that it is stuck or starved.
 	Silent time.Duration
 }
 
 // Stats are a server's figures since its start. Totals of loops are up to
-// 100 ms old.
+// a second old.
 type Stats struct {
 	Conns int
 	// Detached counts sessions that have no socket of their own.
@@ -129,9 +127,9 @@ func (s *Server) Stats() Stats {
 	now := nanotime()
 	for _, l := range s.Loops() {
 		p := &l.pub
-		beat := p.beat.Load()
-		if beat == 0 {
-			beat = now
+		var silent int64
+		if asked := l.asked.Load(); asked > p.beat.Load() {
+			silent = max(now-asked, 0)
 		}
 		st.Loops = append(st.Loops, LoopStats{
 			Conns: int(p.conns.Load()), FramesIn: p.framesIn.Load(), FramesOut: p.framesOut.Load(),
@@ -139,7 +137,7 @@ func (s *Server) Stats() Stats {
 			Writes: p.writes.Load(), Turns: p.turns.Load(), Wakes: p.wakes.Load(),
 			Blocked: int(p.blocked.Load()), Lag: time.Duration(p.lag.Load()),
 			WebSockets: int(p.websockets.Load()), QueuedBytes: p.queued.Load(),
-			Silent: time.Duration(max(now-beat, 0)),
+			Silent: time.Duration(silent),
 		})
 	}
 	if s.workers != nil {

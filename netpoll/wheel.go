@@ -1,5 +1,7 @@
 package netpoll
 
+import "math/bits"
+
 const (
 	wheelSlots = 1024
 	wheelMask  = wheelSlots - 1
@@ -7,6 +9,8 @@ const (
 	maxTicks = 1 << 30
 	// atHead marks a prev that names a list head instead of a link.
 	atHead = 1 << 31
+	// nearTimers are looked at together.
+	nearTimers = 16
 	// workList is the number of the list that advance is working through.
 	workList = wheelSlots
 )
@@ -32,8 +36,10 @@ func (l *wheelLink) armed() bool { return l.prev != 0 }
 type wheel struct {
 	// heads are the first links; the last list is what advance took off.
 	heads [wheelSlots + 1]uint32
-	// now is the time that set counts from; ticks up to done have been taken
-	// off the lists. They differ while expiries are held back by a limit.
+	// full has a bit for each list that is not empty.
+	full [wheelSlots / 64]uint64
+	// now is the time of the last advance; ticks up to done have been taken off
+	// the lists. They differ while expiries are held back by a limit.
 	now, done uint32
 	// links are the slots' timers, side by side: setting one touches its two
 	// neighbors in a list, whose connections are seldom in a cache.
@@ -47,15 +53,10 @@ func (w *wheel) reserve(slot uint32) {
 	}
 }
 
-// set makes the timer of slot fire ticks from now; it replaces the time set
-// before. 0 turns it off. At most maxTicks.
-func (w *wheel) set(slot, ticks uint32) {
-	if ticks == 0 {
-		w.stop(slot)
-		return
-	}
+// set makes the timer of slot fire at tick due, which is to come; it replaces
+// the time set before.
+func (w *wheel) set(slot, due uint32) {
 	l := &w.links[slot]
-	due := w.now + min(ticks, maxTicks)
 	if l.prev != 0 {
 		if int32(due-l.due) >= 0 {
 			l.due = due
@@ -76,19 +77,23 @@ func (w *wheel) stop(slot uint32) {
 
 // advance moves the time on to tick to and calls fire for the timers due, in
 // the order of their ticks. fire may set and stop any timer, its own included,
-// and free slots whose timer is off; it must not call advance.
+// and free slots whose timer is off; it must not call advance. near is called
+// for some slots that are to be fired soon, and may be nil.
 //
 // At most looks timers are looked at, fired or moved on, and at most fires of
 // them fired, so that a crowd with one deadline cannot hold the loop; more
 // reports that some are left for the next call, which may repeat the same tick.
-func (w *wheel) advance(to uint32, looks, fires int, fire func(slot uint32)) (fired int, more bool) {
+func (w *wheel) advance(to uint32, looks, fires int, near, fire func(slot uint32)) (fired int, more bool) {
 	if int32(to-w.now) > 0 {
 		w.now = to
 	}
 	for {
-		for w.heads[workList] != 0 {
+		for ahead := 0; w.heads[workList] != 0; {
 			if looks <= 0 || fired == fires {
 				return fired, true
+			}
+			if ahead--; ahead < 0 && near != nil {
+				ahead = w.foresee(min(looks, fires-fired, nearTimers), near)
 			}
 			looks--
 			slot := w.heads[workList] - 1
@@ -114,6 +119,32 @@ func (w *wheel) advance(to uint32, looks, fires int, fire func(slot uint32)) (fi
 	}
 }
 
+// foresee calls near for those of the next timers of the work list that are
+// due, and returns how many it has looked at behind the first.
+func (w *wheel) foresee(most int, near func(slot uint32)) (n int) {
+	for at := w.heads[workList]; at != 0 && n < most; n++ {
+		l := &w.links[at-1]
+		if int32(l.due-w.done) <= 0 {
+			near(at - 1)
+		}
+		at = l.next
+	}
+	return n - 1
+}
+
+// after returns the first tick behind t that has a list, and a timer perhaps,
+// or t+most if there is none before.
+func (w *wheel) after(t, most uint32) uint32 {
+	for d := uint32(1); d < most; {
+		i := (t + d) & wheelMask
+		if rest := w.full[i/64] >> (i % 64); rest != 0 {
+			return t + min(d+uint32(bits.TrailingZeros64(rest)), most)
+		}
+		d += 64 - i%64
+	}
+	return t + most
+}
+
 // takeList moves a whole list to the work list. Timers that fire sets anew go
 // to the emptied one, so that a round ends.
 func (w *wheel) takeList(i uint32) {
@@ -122,6 +153,7 @@ func (w *wheel) takeList(i uint32) {
 		return
 	}
 	w.heads[i] = 0
+	w.full[i/64] &^= 1 << (i % 64)
 	w.heads[workList] = first
 	w.links[first-1].prev = atHead | workList
 }
@@ -133,6 +165,7 @@ func (w *wheel) link(slot uint32, l *wheelLink) {
 		w.links[l.next-1].prev = slot + 1
 	}
 	w.heads[i] = slot + 1
+	w.full[i/64] |= 1 << (i % 64)
 }
 
 func (w *wheel) unlink(l *wheelLink) {
@@ -140,7 +173,11 @@ func (w *wheel) unlink(l *wheelLink) {
 		w.links[l.next-1].prev = l.prev
 	}
 	if l.prev&atHead != 0 {
-		w.heads[l.prev&^atHead] = l.next
+		i := l.prev &^ atHead
+		w.heads[i] = l.next
+		if l.next == 0 && i != workList {
+			w.full[i/64] &^= 1 << (i % 64)
+		}
 	} else {
 		w.links[l.prev-1].next = l.next
 	}

@@ -13,6 +13,15 @@ func newTestWheel(n int) (*wheel, []wheelLink) {
 	return w, w.links
 }
 
+// setIn sets a timer to so many ticks from now, 0 stops it.
+func setIn(w *wheel, slot, ticks uint32) {
+	if ticks == 0 {
+		w.stop(slot)
+		return
+	}
+	w.set(slot, w.now+ticks)
+}
+
 // checkLists verifies that every armed timer stands in exactly one list and
 // that links agree in both directions.
 func checkLists(t require.TestingT, w *wheel, links []wheelLink) {
@@ -25,6 +34,9 @@ func checkLists(t require.TestingT, w *wheel, links []wheelLink) {
 			require.Equal(t, prev, links[s-1].prev)
 			prev = s
 		}
+		if i < wheelSlots {
+			require.Equal(t, head != 0, w.full[i/64]&(1<<(i%64)) != 0, "list %d", i)
+		}
 	}
 	for s := range links {
 		require.Equal(t, links[s].armed(), seen[uint32(s)+1])
@@ -36,13 +48,13 @@ func TestWheelFiresAtItsTick(t *testing.T) {
 	w, links := newTestWheel(8)
 	due := map[uint32]uint32{0: 1, 1: 1023, 2: 1024, 3: 1025, 4: 5000, 5: 2, 6: 2}
 	for s, d := range due {
-		w.set(s, d)
+		setIn(w, s, d)
 	}
-	w.set(7, 3)
+	setIn(w, 7, 3)
 	w.stop(7)
 	got := map[uint32]uint32{}
 	for now := uint32(1); now <= 6000; now++ {
-		w.advance(now, 100, 100, func(s uint32) { got[s] = now })
+		w.advance(now, 100, 100, nil, func(s uint32) { got[s] = now })
 	}
 	require.Equal(t, due, got)
 	checkLists(t, w, links)
@@ -52,11 +64,11 @@ func TestWheelTimeWraps(t *testing.T) {
 	t.Parallel()
 	w, _ := newTestWheel(1)
 	w.now, w.done = 1<<32-3, 1<<32-3
-	w.set(0, 5)
+	setIn(w, 0, 5)
 	var at []uint32
 	for i := range uint32(10) {
 		now := uint32(1<<32-3) + i
-		w.advance(now, 1, 1, func(uint32) { at = append(at, now) })
+		w.advance(now, 1, 1, nil, func(uint32) { at = append(at, now) })
 	}
 	require.Equal(t, []uint32{2}, at)
 }
@@ -64,9 +76,9 @@ func TestWheelTimeWraps(t *testing.T) {
 func TestWheelBackwardsAdvanceIsNothing(t *testing.T) {
 	t.Parallel()
 	w, _ := newTestWheel(1)
-	w.advance(10, 1, 1, nil)
-	w.set(0, 1)
-	fired, more := w.advance(5, 10, 10, func(uint32) { t.Error("fired early") })
+	w.advance(10, 1, 1, nil, nil)
+	setIn(w, 0, 1)
+	fired, more := w.advance(5, 10, 10, nil, func(uint32) { t.Error("fired early") })
 	require.Zero(t, fired)
 	require.False(t, more)
 	require.Equal(t, uint32(10), w.now)
@@ -78,22 +90,22 @@ func TestWheelLimit(t *testing.T) {
 	t.Parallel()
 	w, links := newTestWheel(100)
 	for s := range uint32(99) {
-		w.set(s, 5)
+		setIn(w, s, 5)
 	}
 	var fired []uint32
 	fire := func(s uint32) { fired = append(fired, s) }
-	n, more := w.advance(50, 40, 40, fire)
+	n, more := w.advance(50, 40, 40, nil, fire)
 	require.Equal(t, 40, n)
 	require.True(t, more)
-	w.set(99, 1)
-	n, more = w.advance(50, 40, 40, fire)
+	setIn(w, 99, 1)
+	n, more = w.advance(50, 40, 40, nil, fire)
 	require.Equal(t, 40, n)
 	require.True(t, more)
-	n, more = w.advance(50, 40, 40, fire)
+	n, more = w.advance(50, 40, 40, nil, fire)
 	require.Equal(t, 19, n)
 	require.False(t, more)
 	require.NotContains(t, fired, uint32(99))
-	n, _ = w.advance(51, 40, 40, fire)
+	n, _ = w.advance(51, 40, 40, nil, fire)
 	require.Equal(t, 1, n)
 	slices.Sort(fired)
 	require.Len(t, slices.Compact(fired), 100)
@@ -105,7 +117,7 @@ func TestWheelReentrant(t *testing.T) {
 	t.Parallel()
 	w, links := newTestWheel(6)
 	for s := range uint32(6) {
-		w.set(s, 3)
+		setIn(w, s, 3)
 	}
 	var fired []uint32
 	fire := func(s uint32) {
@@ -113,22 +125,22 @@ func TestWheelReentrant(t *testing.T) {
 		if len(fired) > 1 {
 			return
 		}
-		w.set(s, wheelSlots) // its own list again, one turn later
+		setIn(w, s, wheelSlots) // its own list again, one turn later
 		rest := []uint32{0, 1, 2, 3, 4, 5}
 		rest = slices.DeleteFunc(rest, func(x uint32) bool { return x == s })
 		w.stop(rest[0])
-		w.set(rest[1], 1)
+		setIn(w, rest[1], 1)
 		w.stop(rest[2])
-		w.set(rest[2], wheelSlots)
+		setIn(w, rest[2], wheelSlots)
 		checkLists(t, w, links)
 	}
-	w.advance(3, 100, 100, fire)
+	w.advance(3, 100, 100, nil, fire)
 	require.Len(t, fired, 3, "one, and the two that were left alone")
-	w.advance(4, 100, 100, fire)
+	w.advance(4, 100, 100, nil, fire)
 	require.Len(t, fired, 4)
-	w.advance(3+wheelSlots-1, 100, 100, fire)
+	w.advance(3+wheelSlots-1, 100, 100, nil, fire)
 	require.Len(t, fired, 4)
-	w.advance(3+wheelSlots, 100, 100, fire)
+	w.advance(3+wheelSlots, 100, 100, nil, fire)
 	require.Len(t, fired, 6)
 	checkLists(t, w, links)
 }
@@ -149,7 +161,7 @@ func TestWheelAgainstModel(t *testing.T) {
 			rapid.Uint32Range(0, 5000))
 		set := func(t *rapid.T) {
 			s, n := slot.Draw(t, "slot"), ticks.Draw(t, "ticks")
-			w.set(s, n)
+			setIn(w, s, n)
 			if delete(model, s); n > 0 {
 				model[s] = now + uint64(n)
 			}
@@ -167,7 +179,7 @@ func TestWheelAgainstModel(t *testing.T) {
 					Draw(t, "step"))
 				limit := rapid.IntRange(0, 20).Draw(t, "limit")
 				calls := 0
-				fired, more := w.advance(uint32(now), limit, limit, func(s uint32) {
+				fired, more := w.advance(uint32(now), limit, limit, nil, func(s uint32) {
 					calls++
 					due, ok := model[s]
 					require.True(t, ok, "slot %d fired and is off", s)
@@ -190,6 +202,16 @@ func TestWheelAgainstModel(t *testing.T) {
 					require.Greater(t, due, now, "slot %d did not fire", s)
 				}
 			},
+			"after": func(t *rapid.T) {
+				most := rapid.Uint32Range(1, 2*wheelSlots).Draw(t, "most")
+				want := most
+				for d := most - 1; d > 0; d-- {
+					if w.heads[(w.now+d)&wheelMask] != 0 {
+						want = d
+					}
+				}
+				require.Equal(t, w.now+want, w.after(w.now, most))
+			},
 			"": func(t *rapid.T) {
 				checkLists(t, w, links)
 				for s := range uint32(slots) {
@@ -208,15 +230,15 @@ func BenchmarkWheelExpiry(b *testing.B) {
 	const n = 100_000
 	w, _ := newTestWheel(n)
 	for s := range uint32(n) {
-		w.set(s, s%250+1)
+		setIn(w, s, s%250+1)
 	}
-	fire := func(s uint32) { w.set(s, 250) }
+	fire := func(s uint32) { setIn(w, s, 250) }
 	b.ReportAllocs()
 	now, left := uint32(0), 0
 	for b.Loop() {
 		if left == 0 {
 			now++
-			left, _ = w.advance(now, n, n, fire)
+			left, _ = w.advance(now, n, n, nil, fire)
 		}
 		left--
 	}
@@ -229,6 +251,6 @@ func BenchmarkWheelSetLater(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s = (s + 7919) % n
-		w.set(s, 250)
+		setIn(w, s, 250)
 	}
 }

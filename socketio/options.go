@@ -54,6 +54,8 @@ type Options struct {
 	Cluster cluster.Transport
 
 	// PingInterval and PingTimeout are the heartbeat. Default 25 s and 20 s.
+	// With an interval of 20 s or more both last up to 0.4 s longer, so that
+	// the heartbeats of many come together and the server sleeps in between.
 	PingInterval time.Duration
 	PingTimeout  time.Duration
 	// ConnectTimeout ends a connection that joined no namespace. Default 45 s.

@@ -112,8 +112,8 @@ type LoopStats struct {
 	Blocked int
 	// Lag is how late the loop was for its last tick.
 	Lag time.Duration
-	// Silent is how long ago it took up a tick, of which there are ten a
-	// second.
+	// Silent is how long it has not taken up a tick that has come; one comes
+	// each second at least.
 	Silent time.Duration
 }
 

@@ -75,7 +75,7 @@ func run(srv *socketio.Server, end *ending, log *slog.Logger,
 // serving is what the service manager shows.
 func serving(srv *socketio.Server) string { return "serving " + srv.Addr().String() }
 
-// stuckAfter is how long a loop may be silent, with ten ticks a second, before
+// stuckAfter is how long a loop may be silent, with a tick each second, before
 // the service manager is not told any more that the process is alive.
 const stuckAfter = 5 * time.Second
 

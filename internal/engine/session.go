@@ -15,6 +15,9 @@ const (
 	eioPing = byte(eio.Ping)
 	// jitterFrom is the shortest interval, in ticks, worth spreading.
 	jitterFrom = 50
+	// Heartbeats with an interval of alignFrom ticks or more come at multiples
+	// of aligned ticks: a loop without anything else to do sleeps in between.
+	alignFrom, aligned = 200, 4
 )
 
 type sessionState uint8
@@ -111,7 +114,11 @@ func (s *Session) begin() {
 func (s *Session) step(ticks uint32) {
 	s.next = 0
 	if ticks > 0 {
-		s.next = nonzero(s.Loop().Tick() + ticks)
+		at := s.Loop().Tick() + ticks
+		if s.el().srv.beat.PingInterval >= alignFrom {
+			at = (at + aligned - 1) &^ (aligned - 1)
+		}
+		s.next = nonzero(at)
 	}
 	s.arm()
 }
@@ -215,25 +222,25 @@ func (s *Session) Message(op ws.OpCode, p []byte, owned bool) {
 		}
 		owned = owned || pk.Binary && op == ws.OpText // decoded from base64
 	}
-	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
-	case eio.ActionDeliver:
-		s.upper().Packet(pk.Binary, pk.Data, owned)
-	case eio.ActionClose:
-		s.closedBy(reason)
-	case eio.ActionSendPong:
-		s.Send(s.el().pong)
-	}
+	s.receive(pk, owned)
 }
 
-// receive treats a packet of a POST.
+// receive treats a packet of the client.
 func (s *Session) receive(pk eio.Packet, owned bool) {
-	switch act, reason := s.beat.Receive(&s.el().srv.beat, s.Loop().Tick(), pk); act {
+	beat := &s.el().srv.beat
+	switch act, reason := s.beat.Receive(beat, s.Loop().Tick(), pk); act {
 	case eio.ActionDeliver:
 		s.upper().Packet(pk.Binary, pk.Data, owned)
 	case eio.ActionClose:
 		s.closedBy(reason)
 	case eio.ActionSendPong:
 		s.Send(s.el().pong)
+	case eio.ActionNone:
+		if pk.Type == eio.Pong && s.state == stOpen {
+			// The timer would find out by itself, but only by coming when the
+			// pong were late, to a session that is in no cache then.
+			s.step(beat.PingInterval)
+		}
 	}
 }
 

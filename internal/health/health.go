@@ -9,8 +9,8 @@ import (
 	"github.com/throng-server/throng/socketio"
 )
 
-// silence is how long a loop may go without taking up a tick; there are ten a
-// second.
+// silence is how long a loop may go without taking up a tick that has come; one
+// comes each second at least.
 const silence = 5 * time.Second
 
 // State is what is known of the server.

@@ -196,8 +196,8 @@ var serverTable = []Metric{
 	{Name: "throng_loop_lag_seconds", Help: "How late a loop was for its last tick.", kind: gauge,
 		Labels: []string{"loop"},
 		read:   loops(func(s *Snapshot, i int) float64 { return s.Loops[i].Lag.Seconds() })},
-	{Name: "throng_loop_silent_seconds", Help: "How long ago a loop took up a tick, of which there " +
-		"are ten a second.", kind: gauge, Labels: []string{"loop"},
+	{Name: "throng_loop_silent_seconds", Help: "How long a loop has not taken up a tick that has " +
+		"come, each second at least.", kind: gauge, Labels: []string{"loop"},
 		read: loops(func(s *Snapshot, i int) float64 { return s.Loops[i].Silent.Seconds() })},
 }
 
