@@ -24,6 +24,9 @@ const (
 	// thousands come on the same tick, each costs a write, and what is read
 	// meanwhile waits for all of a turn's.
 	turnFires = 16
+	// pacedTurns in a tick, others bring a loop so many turns that heartbeats
+	// need none of their own.
+	pacedTurns = 30
 )
 
 // clock tells a server's loops what time it is. While nothing is to be done it
@@ -55,8 +58,10 @@ type loopClock struct {
 	first      uint32 // due, as the loop knows it
 	trimmed    uint32
 	touched    net.Addr
-	timersDue  bool // some of this tick are left
-	timersLate bool // and were of the one before
+	worked     uint32 // turns since the last tick that were not for timers
+	paced      bool   // timers fire behind the work of such turns
+	timersDue  bool   // some of this tick are left
+	timersLate bool   // and were of the one before
 }
 
 // run starts the clock. Once.
@@ -201,7 +206,7 @@ func (l *Loop) missed() bool {
 	return now != l.wheel.now && int32(l.first-now) <= 0
 }
 
-// clock takes over the time and fires timers.
+// clock takes over the time and fires timers, if that is not for pace to do.
 func (l *Loop) clock() {
 	now := l.ticks.Load()
 	if now == l.wheel.now && !l.timersDue {
@@ -217,13 +222,24 @@ func (l *Loop) clock() {
 			l.trimmed = now
 			l.trim()
 		}
-		l.timersLate = l.timersDue
+		// What is left of a paced tick needs no haste yet, but turns.
+		l.timersLate = l.timersDue && !l.paced
+		l.paced = !l.timersDue && l.worked >= pacedTurns*(now-l.wheel.now)
+		l.worked = 0
 	}
-	fires := turnFires
-	if l.timersLate {
-		fires = turnTimers
+	switch {
+	case l.paced:
+		l.fire(now, 0)
+	case l.timersLate:
+		l.fire(now, turnTimers)
+	default:
+		l.fire(now, turnFires)
 	}
-	_, l.timersDue = l.wheel.advance(now, turnTimers, fires, l.touch, func(slot uint32) {
+}
+
+// fire lets at most so many timers fire and tells the clock when it is needed.
+func (l *Loop) fire(now uint32, most int) {
+	_, l.timersDue = l.wheel.advance(now, turnTimers, most, l.touch, func(slot uint32) {
 		if c := l.conns[slot]; c != nil {
 			c.timerFired()
 		}
@@ -237,6 +253,15 @@ func (l *Loop) clock() {
 	l.then.Store(then)
 	l.due.Store(first)
 	l.srv.clock.hurry(first)
+}
+
+// pace fires timers behind a turn's work, so that nobody waits for them who was
+// there first.
+func (l *Loop) pace() {
+	if l.paced && l.timersDue {
+		l.fire(l.wheel.now, turnFires)
+		l.flush()
+	}
 }
 
 // touch brings a connection whose timer is to fire into the caches. A processor

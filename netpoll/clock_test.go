@@ -1,9 +1,11 @@
 package netpoll
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 )
 
@@ -159,4 +161,51 @@ func TestClockGoesFromTimerToTimer(t *testing.T) {
 	r.turns()
 	k.turnsOn(1)
 	require.Equal(t, now+8+maxDoze-1, k.next.Load(), "nothing is due")
+}
+
+// Where others keep a loop at work, timers of one tick fire behind that, and
+// bring no turns of their own before the next tick.
+func TestTimersOfBusyLoopsArePaced(t *testing.T) {
+	const crowd = 4 * turnFires
+	fired := 0
+	r := newRig(t, Options{}, &echoHandler{timer: func(p *echoPeer) {
+		fired++
+		p.Send(NewMsg(ws.OpText, []byte("timer")))
+	}})
+	var p *echoPeer
+	var f *fakeLink
+	for range crowd {
+		p, f = r.openWS()
+	}
+	k := clocked(t, r)
+	r.turns()
+	work := func() string {
+		p.traffic(clientFrame(ws.OpText, true, []byte("hello")))
+		r.l.turn()
+		return string(f.read())
+	}
+	for range pacedTurns {
+		work()
+	}
+	for _, c := range r.l.conns {
+		c.SetTimer(1)
+	}
+	k.turnsOn(1)
+	got := work()
+	require.Equal(t, turnFires, fired)
+	require.False(t, r.l.armed.Load())
+	got += work()
+	require.Equal(t, 2*turnFires, fired)
+	require.Equal(t, 2, strings.Count(got, "hello"))
+
+	k.turnsOn(1) // too few turns for the rest
+	require.True(t, r.l.armed.Load())
+	r.l.turn()
+	require.Equal(t, 3*turnFires, fired)
+	require.True(t, r.l.armed.Load(), "now they bring turns")
+	r.turns()
+	require.Equal(t, crowd, fired)
+	got += string(f.read())
+	require.Equal(t, 1, strings.Count(got, "timer"))
+	require.True(t, strings.HasPrefix(got, "\x81\x05hello"), "what was there first")
 }

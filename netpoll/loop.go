@@ -186,12 +186,17 @@ func (l *Loop) turn() {
 func (l *Loop) round() {
 	l.working = true
 	l.n.turns++
+	work := l.direct.len() > 0 || l.bulk.len() > 0 || len(l.urgent) > 0 || len(l.ready) > 0
 	l.clock()
 	l.distribute()
+	if work || l.appends > 0 {
+		l.worked++
+	}
 	l.calm.sent(l.appends)
 	l.flushUrgent() // what reads and timers made
 	l.checkBlocked()
 	l.flush()
+	l.pace()
 	l.killDoomed()
 	l.sendReady()
 	l.publish()
@@ -216,7 +221,7 @@ func (l *Loop) disarm() {
 // left tells that the loop itself has something for a turn.
 func (l *Loop) left() bool {
 	return l.pos < len(l.batch) || l.direct.len() > 0 || l.bulk.len() > 0 ||
-		l.timersDue || l.missed() || len(l.ready) > 0 || len(l.doomed) > 0 || len(l.urgent) > 0
+		l.timersDue && !l.paced || l.missed() || len(l.ready) > 0 || len(l.doomed) > 0 || len(l.urgent) > 0
 }
 
 // distribute works off the inbox in order until it is empty or the turn's
