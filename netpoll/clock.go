@@ -244,13 +244,13 @@ func (l *Loop) fire(now uint32, most int) {
 			c.timerFired()
 		}
 	})
-	first, then := now+1, now+2
-	if !l.timersDue {
+	first := now + 1
+	if !l.timersDue || !l.paced {
+		// What is left of this tick brings turns by itself.
 		first = l.wheel.after(now, maxDoze)
-		then = l.wheel.after(first, maxDoze)
 	}
 	l.first = first
-	l.then.Store(then)
+	l.then.Store(l.wheel.after(first, maxDoze))
 	l.due.Store(first)
 	l.srv.clock.hurry(first)
 }
