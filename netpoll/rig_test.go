@@ -45,7 +45,7 @@ type fakeLink struct {
 func (f *fakeLink) SetContext(v any)          { f.ctx = v }
 func (f *fakeLink) Context() any              { return f.ctx }
 func (f *fakeLink) OutboundBuffered() int     { return len(f.outbound) }
-func (f *fakeLink) RemoteAddr() net.Addr      { return &net.TCPAddr{} }
+func (f *fakeLink) RemoteAddr() net.Addr      { return fakeAddr }
 func (f *fakeLink) EventLoop() gnet.EventLoop { return fakeEventLoop{} }
 func (f *fakeLink) Dup() (int, error)         { return unix.Dup(f.fd) }
 
@@ -58,6 +58,9 @@ func (f *fakeLink) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// fakeAddr is there before, as gnet's addresses are.
+var fakeAddr net.Addr = &net.TCPAddr{}
 
 type fakeEventLoop struct{ gnet.EventLoop }
 
