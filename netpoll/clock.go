@@ -203,13 +203,19 @@ func (l *Loop) setTimer(slot, ticks uint32) {
 // had looked at its timers already.
 func (l *Loop) missed() bool {
 	now := l.ticks.Load()
-	return now != l.wheel.now && int32(l.first-now) <= 0
+	return now != l.wheel.now && int32(l.first-now) <= 0 || l.unheard()
 }
+
+// unheard tells that the clock waits for the loop.
+func (l *Loop) unheard() bool { return l.asked.Load() > l.pub.beat.Load() }
 
 // clock takes over the time and fires timers, if that is not for pace to do.
 func (l *Loop) clock() {
 	now := l.ticks.Load()
 	if now == l.wheel.now && !l.timersDue {
+		if l.unheard() { // it came twice in a tick
+			l.pub.beat.Store(nanotime())
+		}
 		return
 	}
 	if now != l.wheel.now {

@@ -209,3 +209,19 @@ func TestTimersOfBusyLoopsArePaced(t *testing.T) {
 	require.Equal(t, 1, strings.Count(got, "timer"))
 	require.True(t, strings.HasPrefix(got, "\x81\x05hello"), "what was there first")
 }
+
+// A loop that the clock asks again for a tick that it has taken up is there.
+func TestClockAsksTwiceInATick(t *testing.T) {
+	r := newRig(t, Options{}, &echoHandler{})
+	clocked(t, r)
+	r.turns()
+	require.False(t, r.l.unheard())
+	r.l.due.Store(r.l.ticks.Load())
+	r.l.armed.Store(true) // it is in a turn
+	r.l.told(r.l.ticks.Load(), nanotime())
+	require.True(t, r.l.unheard())
+	r.l.disarm()
+	require.True(t, r.l.armed.Load(), "another turn")
+	r.turns()
+	require.False(t, r.l.unheard())
+}
