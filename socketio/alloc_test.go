@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
+
+	"github.com/throng-server/throng/protocol/sio"
 )
 
 // allocsOnLoop runs f on the loop of a socket and counts its allocations.
@@ -46,9 +49,20 @@ func TestAllocations(t *testing.T) {
 			k.c.Message(ws.OpText, text, false)
 		}), 2.0)
 	})
+	t.Run("what an event relays", func(t *testing.T) {
+		pk, err := sio.Parse([]byte(`2["ev",{"a":1}]`), 0)
+		require.NoError(t, err)
+		e := newEvent(k, &pk, nil, 10)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			if list := e.Raw(); len(list) != 1 || string(list[0].(*Raw).JSON) != `{"a":1}` {
+				panic("not what came")
+			}
+		}))
+		require.EqualValues(t, 256, unsafe.Sizeof(roomyEvent{}), "one more byte costs 32")
+	})
 	t.Run("event to an inline handler", func(t *testing.T) {
 		text := []byte(`42["in",{"a":1}]`)
-		soon(t, "mailbox empty", func() bool { return k.c.boxEvents.Load() == 0 })
+		soon(t, "mailbox empty", func() bool { return k.c.waiting.n.Load() == 0 })
 		require.LessOrEqual(t, allocsOnLoop(t, k, func() {
 			k.c.Message(ws.OpText, text, false)
 		}), 1.0)

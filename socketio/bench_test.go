@@ -46,7 +46,7 @@ func settle(b *testing.B, k *Socket) {
 	for busy := true; busy; {
 		require.NoError(b, k.loop().do(func(*loop) {
 			frames, _ := k.c.Pending()
-			busy = frames > 0 || k.c.boxEvents.Load() > 0
+			busy = frames > 0 || k.c.waiting.n.Load() > 0
 		}))
 	}
 }

@@ -13,15 +13,13 @@ import (
 
 // client is one connection: everything an idle one owns is in this object, the
 // socket of its first namespace included. It belongs to its loop, but for the
-// two counters its workers take off from.
+// counters its workers take off from.
 type client struct {
 	engine.Session
 	first Socket
 	rare  *rareClient
 
-	// In the mailboxes of this connection's sockets.
-	boxEvents atomic.Int32
-	boxBytes  atomic.Int32
+	waiting waiting
 	// leaving counts sockets whose disconnect handlers have not returned: a
 	// client that joins and leaves must not pile them up.
 	leaving atomic.Int32
@@ -157,7 +155,13 @@ func (c *client) Packet(binary bool, p []byte, owned bool) {
 		c.violate()
 		return
 	}
-	pk, err := c.parse(p)
+	var pk sio.Packet
+	var err error
+	if c.EIO3() {
+		pk, err = c.parse4(p)
+	} else {
+		pk, err = sio.Parse(p, c.server().opt.MaxAttachments)
+	}
 	if err != nil {
 		c.violate()
 		return

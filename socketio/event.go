@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/throng-server/throng/netpoll"
 	"github.com/throng-server/throng/protocol/sio"
@@ -19,9 +20,8 @@ type Event struct {
 	node  netpoll.Node
 	s     *Socket
 	name  string
-	text  []byte // the name; name is set if a handler has it
-	args  []byte // raw JSON behind the name, without brackets
-	atts  [][]byte
+	args  Raw    // behind the name, without brackets; a value if there is one
+	raw   [1]any // what Raw returns if there is one
 	id    uint64
 	size  int32
 	wants bool // the client waits for an acknowledgement
@@ -42,31 +42,33 @@ type roomyEvent struct {
 }
 
 // Name returns the event's name; "" if the client sent a number.
-func (e *Event) Name() string {
-	if e.name != "" {
-		return e.name
-	}
-	return string(e.text)
-}
+func (e *Event) Name() string { return e.name }
 
 // Socket returns the sender.
 func (e *Event) Socket() *Socket { return e.s }
 
 // Args returns the arguments as the client wrote them, validated JSON. Binary
 // values are placeholders in it; see Raw for relaying and Bind for decoding.
-func (e *Event) Args() []json.RawMessage { return splitArgs(e.args) }
+func (e *Event) Args() []json.RawMessage { return splitArgs(e.args.JSON) }
 
 // Raw returns the arguments ready to be emitted to others, attachments
-// included and without decoding: s.To(room).Emit(name, e.Raw()...).
-func (e *Event) Raw() []any { return rawArgs(e.args, e.atts) }
+// included and without decoding: s.To(room).Emit(name, e.Raw()...). Each is a
+// *Raw. Neither the list nor what it leads to may be changed: a single argument
+// is the event's own, and costs nothing.
+func (e *Event) Raw() []any {
+	if e.raw[0] != nil {
+		return e.raw[:]
+	}
+	return rawArgs(e.args.JSON, e.args.Attachments)
+}
 
 // Attachments returns the binary values of the event.
-func (e *Event) Attachments() [][]byte { return e.atts }
+func (e *Event) Attachments() [][]byte { return e.args.Attachments }
 
 // Bind decodes the arguments into pointers, in order; nil skips one. A binary
 // argument is decoded into a []byte. It fails if there are fewer arguments
 // than pointers.
-func (e *Event) Bind(dst ...any) error { return bind(e.args, e.atts, dst) }
+func (e *Event) Bind(dst ...any) error { return bind(e.args.JSON, e.args.Attachments, dst) }
 
 // WantsAck tells whether the client waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wants }
@@ -110,13 +112,13 @@ func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 	for _, a := range atts {
 		size += len(a)
 	}
-	events, bytes := s.c.boxEvents.Load(), s.c.boxBytes.Load()
+	events, bytes := s.c.waiting.load()
 	if events == 0 && s.is(stRan) && s.runInline(lp, pk, atts) {
 		return
 	}
 	o := &lp.srv.opt
-	if int(events) >= o.MailboxEvents ||
-		events > 0 && int(bytes)+size > o.MailboxBytes ||
+	if events >= o.MailboxEvents ||
+		events > 0 && bytes+size > o.MailboxBytes ||
 		lp.boxBytes.Load()+int64(size) > int64(o.MailboxTotal/o.Loops) && events > 0 {
 		lp.srv.drop(dropMailbox)
 		lp.srv.warn(noteMailbox, "mailbox overflow: handlers are slower than a client; "+
@@ -128,10 +130,7 @@ func (s *Socket) event(pk *sio.Packet, atts [][]byte) {
 	}
 	e := newEvent(s, pk, atts, size)
 	e.weight = lp.timed()
-	s.c.boxEvents.Add(1)
-	s.c.boxBytes.Add(e.size)
-	lp.boxBytes.Add(int64(e.size))
-	lp.Mail(&s.box, &e.node)
+	e.mail(lp)
 }
 
 // newEvent copies an event, in one allocation if it is small.
@@ -145,12 +144,20 @@ func newEvent(s *Socket, pk *sio.Packet, atts [][]byte, size int) *Event {
 		e, buf = &Event{}, make([]byte, 0, n)
 	}
 	buf = append(buf, pk.Name...)
-	e.text = buf[:len(buf):len(buf)]
+	e.name = unsafe.String(unsafe.SliceData(buf), len(buf)) // never changed
 	buf = append(buf, pk.Args...)
-	e.args = buf[len(e.text):]
-	e.s, e.atts, e.id, e.wants, e.size = s, atts, pk.ID, pk.HasID, int32(size)
+	e.received(buf[len(e.name):], atts, pk.Single)
+	e.s, e.id, e.wants, e.size = s, pk.ID, pk.HasID, int32(size)
 	e.node.Init((*eventJob)(e))
 	return e
+}
+
+// received sets the arguments.
+func (e *Event) received(args []byte, atts [][]byte, single bool) {
+	e.args = sio.Received(args, atts)
+	if single {
+		e.raw[0] = &e.args
+	}
 }
 
 // eventJob is an event as its mailbox sees it.
@@ -163,14 +170,6 @@ func (j *eventJob) Run() {
 	if s := e.s; !s.is(stQuit) {
 		s.timed(s.loop(), e, s.ns.reg.load(), s.own())
 	}
-}
-
-// done gives the event's share of the mailbox budgets back.
-func (e *Event) done() {
-	s := e.s
-	s.c.boxBytes.Add(-e.size)
-	s.c.boxEvents.Add(-1)
-	s.loop().boxBytes.Add(-int64(e.size))
 }
 
 // runInline runs an event on the loop if everything registered for it is
@@ -189,7 +188,11 @@ func (s *Socket) runInline(lp *loop, pk *sio.Packet, atts [][]byte) bool {
 	}
 	lp.goroutine.Store(lp.self)
 	defer lp.goroutine.Store(0)
-	e := &Event{s: s, text: pk.Name, args: pk.Args, atts: atts, id: pk.ID, wants: pk.HasID}
+	if a == nil {
+		a = b
+	}
+	e := &Event{s: s, name: a.name, id: pk.ID, wants: pk.HasID}
+	e.received(pk.Args, atts, pk.Single)
 	e.weight = lp.timed()
 	s.timed(lp, e, h, own)
 	return true
@@ -209,8 +212,8 @@ func (s *Socket) timed(lp *loop, e *Event, h, own *handlerSet) {
 // dispatch runs catch-all handlers, guards and handlers, in this order; those
 // for unhandled events if there is no other.
 func (s *Socket) dispatch(e *Event, h, own *handlerSet) {
-	a, b := h.events[string(e.text)], own.events[string(e.text)]
-	if a != nil {
+	a, b := h.events[e.name], own.events[e.name]
+	if a != nil { // whoever keeps the name need not keep the event
 		e.name = a.name
 	} else if b != nil {
 		e.name = b.name
@@ -314,7 +317,8 @@ func rawArgs(args []byte, atts [][]byte) []any {
 	var list []any
 	it := sio.IterArgs(args)
 	for a, ok := it.Next(); ok; a, ok = it.Next() {
-		list = append(list, sio.Raw{JSON: a, Attachments: atts})
+		r := sio.Received(a, atts)
+		list = append(list, &r)
 	}
 	return list
 }

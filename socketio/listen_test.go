@@ -198,13 +198,13 @@ func TestOutgoingCatchAll(t *testing.T) {
 				if k != nil {
 					who = "one"
 				}
-				all <- fmt.Sprintf("%s %s %s %d", who, e.Name(), e.args, len(e.Attachments()))
+				all <- fmt.Sprintf("%s %s %s %d", who, e.Name(), e.args.JSON, len(e.Attachments()))
 			})
 			n.OnConnection(func(k *Socket) {
 				offOwn = k.OnAnyOutgoing(func(k *Socket, e *Event) {
 					require.NoError(t, e.Ack("nothing is sent"))
 					require.False(t, e.WantsAck())
-					own <- fmt.Sprintf("%s %s %q", e.Name(), e.args, e.Attachments())
+					own <- fmt.Sprintf("%s %s %q", e.Name(), e.args.JSON, e.Attachments())
 				})
 				k.PrependAnyOutgoing(func(_ *Socket, e *Event) { own <- "first" })
 			})

@@ -73,8 +73,8 @@ func (s *Socket) watched(lp *loop, wire []byte) {
 		if e, wire = unframe(s, lp.srv, wire); e == nil {
 			return
 		}
-		if int(s.c.boxEvents.Load()) >= o.MailboxEvents ||
-			int(s.c.boxBytes.Load())+int(e.size) > max(o.MailboxBytes, int(e.size)) ||
+		if events, bytes := s.c.waiting.load(); events >= o.MailboxEvents ||
+			bytes+int(e.size) > max(o.MailboxBytes, int(e.size)) ||
 			lp.boxBytes.Load()+int64(e.size) > int64(o.MailboxTotal/o.Loops) {
 			lp.srv.drop(dropOutgoing)
 			lp.srv.warn(noteOutgoing, "an OnAnyOutgoing handler is slower than its socket: "+
@@ -83,10 +83,7 @@ func (s *Socket) watched(lp *loop, wire []byte) {
 			continue
 		}
 		e.node.Init((*sentEvent)(e))
-		s.c.boxEvents.Add(1)
-		s.c.boxBytes.Add(e.size)
-		lp.boxBytes.Add(int64(e.size))
-		lp.Mail(&s.box, &e.node)
+		e.mail(lp)
 	}
 }
 
@@ -111,11 +108,12 @@ func unframe(s *Socket, srv *Server, wire []byte) (e *Event, rest []byte) {
 	if err != nil || pk.Type != sio.Event && pk.Type != sio.BinaryEvent {
 		return nil, nil // an acknowledgement
 	}
-	e = &Event{s: s, text: pk.Name, args: srv.recovery.withoutOffset(pk.Args), size: int32(len(text))}
+	e = &Event{s: s, name: string(pk.Name), size: int32(len(text))}
+	e.args.JSON = srv.recovery.withoutOffset(pk.Args)
 	for range pk.Attachments {
 		var att []byte
 		att, rest = payload(rest)
-		e.atts = append(e.atts, att)
+		e.args.Attachments = append(e.args.Attachments, att)
 		e.size += int32(len(att))
 	}
 	return e, rest

@@ -358,7 +358,7 @@ func TestRecoveryOfWhatHandlersSee(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 10)
 	s := serve(t, recovering(1), func(s *Server) {
-		note := func(k *Socket, e *Event) { seen <- fmt.Sprint(k != nil, e.Name(), e.args) }
+		note := func(k *Socket, e *Event) { seen <- fmt.Sprint(k != nil, e.Name(), e.args.JSON) }
 		s.root.OnAnyOutgoing(note)
 		s.OnConnection(func(k *Socket) {
 			k.OnAnyOutgoing(note)

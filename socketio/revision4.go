@@ -15,13 +15,9 @@ import (
 // by the id of the connection: in "/" it is that, elsewhere the namespace, '#'
 // and that. Such an id leads to the connection, not to a slot of a socket.
 
-// parse reads a packet in the form of the client's revision.
-func (c *client) parse(p []byte) (sio.Packet, error) {
-	most := c.server().opt.MaxAttachments
-	if !c.EIO3() {
-		return sio.Parse(p, most)
-	}
-	pk, query, err := sio.Parse4(p, most)
+// parse4 reads a packet in the form of revision 4.
+func (c *client) parse4(p []byte) (sio.Packet, error) {
+	pk, query, err := sio.Parse4(p, c.server().opt.MaxAttachments)
 	if err == nil && pk.Type == sio.Connect {
 		switch {
 		case string(pk.Namespace) == "/":

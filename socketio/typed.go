@@ -76,7 +76,7 @@ func Ask[T any](ctx context.Context, s *Socket, event string, args ...any) (T, e
 
 // decode is Bind for typed handlers: a missing argument is the zero value.
 func (e *Event) decode(dst ...any) error {
-	if err := sio.DecodeArgs(e.args, e.atts, dst...); err != nil {
+	if err := sio.DecodeArgs(e.args.JSON, e.args.Attachments, dst...); err != nil {
 		return &ArgumentError{Err: err}
 	}
 	return nil

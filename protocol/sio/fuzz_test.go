@@ -57,6 +57,7 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, json.Unmarshal(p.Data, &items))
 		args := sio.SplitArgs(nil, p.Args)
 		require.Len(t, args, len(items)-1)
+		require.Equal(t, len(args) == 1, p.Single)
 		for i, arg := range args {
 			require.Equal(t, string(items[i+1]), string(arg))
 		}
@@ -78,6 +79,13 @@ func FuzzParse(f *testing.F) {
 		}
 		text, sent, err := sio.AppendEvent(nil, "/", -1, string(p.Name), relay)
 		require.NoError(t, err)
+		for i, arg := range args {
+			r := sio.Received(arg, atts)
+			relay[i] = &r
+		}
+		same, _, err := sio.AppendEvent(nil, "/", -1, string(p.Name), relay)
+		require.NoError(t, err)
+		require.Equal(t, string(text), string(same))
 		again, err := sio.Parse(text, sio.DefaultMaxAttachments)
 		require.NoError(t, err, "%s", text)
 		require.Equal(t, string(p.Name), string(again.Name))

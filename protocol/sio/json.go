@@ -70,6 +70,8 @@ func (e *encoder) any(dst []byte, v any, depth int) ([]byte, error) {
 	case json.RawMessage:
 		return e.rawMessage(dst, v, depth)
 	case Raw:
+		return e.raw(dst, &v, depth)
+	case *Raw:
 		return e.raw(dst, v, depth)
 	case time.Time:
 		return e.time(dst, v), nil

@@ -54,6 +54,9 @@ type Packet struct {
 	// Args is the raw JSON behind an event's name, or an ack's array, without
 	// the brackets: `1,"a"`. Empty when there is none.
 	Args []byte
+	// Single tells that Args of an event is one argument, which need not be
+	// looked for. Only Parse knows.
+	Single bool
 }
 
 // rootNamespace is shared by all packets; nobody writes into a namespace.

@@ -76,7 +76,7 @@ func parseCount(b []byte, i, limit int) (n, end int, err error) {
 // parsePayload validates the JSON in b and takes it apart as the type says.
 func (p *Packet) parsePayload(b []byte) error {
 	start := skipBlanks(b, 0)
-	end, err := scanValue(b, start, MaxDepth)
+	end, commas, err := scanValue(b, start, MaxDepth)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (p *Packet) parsePayload(b []byte) error {
 		if first != '[' {
 			return ErrInvalidPayload
 		}
-		if err := p.parseEvent(data); err != nil {
+		if err := p.parseEvent(data, commas); err != nil {
 			return err
 		}
 	}
@@ -112,8 +112,9 @@ func (p *Packet) parsePayload(b []byte) error {
 	return nil
 }
 
-// parseEvent splits a validated array into the event's name and arguments.
-func (p *Packet) parseEvent(data []byte) error {
+// parseEvent splits a validated array, which has that many commas, into the
+// event's name and arguments.
+func (p *Packet) parseEvent(data []byte, commas int) error {
 	i := skipBlanks(data, 1)
 	start := i
 	switch c := data[i]; {
@@ -136,5 +137,6 @@ func (p *Packet) parseEvent(data []byte) error {
 	if data[i] == ',' {
 		p.Args = trimBlanks(data[i+1 : len(data)-1])
 	}
+	p.Single = commas == 1
 	return nil
 }

@@ -11,9 +11,28 @@ import (
 // Encoding it renumbers them for the new packet; attachments that the JSON
 // does not refer to are left out, and one that several Raw values of a packet
 // share is sent once.
+//
+// Whoever changes the bytes of JSON in place answers for what becomes of them:
+// those of a received event are not looked at again.
 type Raw struct {
 	JSON        []byte
 	Attachments [][]byte
+
+	// checked is where JSON begins if it is as Received got it: an argument
+	// that only goes on is not worth a second look.
+	checked *byte
+}
+
+// Received returns an argument of a packet that Parse has validated, without
+// blanks around it, so that encoding need not do it again.
+func Received(text []byte, attachments [][]byte) Raw {
+	text = text[:len(text):len(text)]
+	return Raw{JSON: text, Attachments: attachments, checked: unsafe.SliceData(text)}
+}
+
+// asReceived tells that JSON is what Received got, all of it.
+func (r *Raw) asReceived() bool {
+	return r.checked != nil && r.checked == unsafe.SliceData(r.JSON) && len(r.JSON) == cap(r.JSON)
 }
 
 // MarshalJSON serves encoding/json, for logs and stores: attachments become
@@ -32,12 +51,15 @@ func (r *Raw) UnmarshalJSON(b []byte) error {
 }
 
 // raw appends r with its placeholders renumbered.
-func (e *encoder) raw(dst []byte, r Raw, depth int) ([]byte, error) {
-	if len(r.JSON) == 0 {
+func (e *encoder) raw(dst []byte, r *Raw, depth int) ([]byte, error) {
+	if r == nil || len(r.JSON) == 0 {
 		return append(dst, "null"...), nil
 	}
-	if err := validate(r.JSON, MaxDepth-depth); err != nil {
-		return dst, err
+	// At another depth than where it came from it may be too deep.
+	if depth > 1 || !r.asReceived() {
+		if err := validate(r.JSON, MaxDepth-depth); err != nil {
+			return dst, err
+		}
 	}
 	e.opaque = true
 	if len(r.Attachments) == 0 {

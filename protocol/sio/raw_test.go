@@ -103,3 +103,60 @@ func TestRawInEncodingJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"R": {"a": 1}}`), &back))
 	require.Equal(t, `{"a": 1}`, string(back.R.JSON))
 }
+
+// What has been validated once goes on as it is; anything else is looked at.
+func TestReceivedIsNotValidatedAgain(t *testing.T) {
+	t.Parallel()
+	relay := func(v any) (string, error) {
+		text, _, err := sio.AppendEvent(nil, "/", -1, "ev", []any{v})
+		return string(text), err
+	}
+	text := []byte(`[1,{"a":"b"}],2`)
+	r := sio.Received(text[:13], nil)
+	got, err := relay(&r)
+	require.NoError(t, err)
+	require.Equal(t, `2["ev",[1,{"a":"b"}]]`, got)
+
+	// Nobody looks: this is what is saved, and why the bytes must stay.
+	text[0] = 'x'
+	got, err = relay(r)
+	require.NoError(t, err)
+	require.Equal(t, `2["ev",x1,{"a":"b"}]]`, got)
+
+	for name, change := range map[string]func(*sio.Raw){
+		"other bytes": func(r *sio.Raw) { r.JSON = []byte(`x`) },
+		"fewer":       func(r *sio.Raw) { r.JSON = r.JSON[:5] },
+		"from behind": func(r *sio.Raw) { r.JSON = r.JSON[2:] },
+	} {
+		r := r
+		change(&r)
+		_, err = relay(&r)
+		require.ErrorIs(t, err, sio.ErrBadJSON, name)
+	}
+	_, err = relay([]any{&r})
+	require.ErrorIs(t, err, sio.ErrBadJSON, "deeper than it came")
+	got, err = relay((*sio.Raw)(nil))
+	require.NoError(t, err)
+	require.Equal(t, `2["ev",null]`, got)
+}
+
+// Each byte, at each place of a word and of what is left behind the words.
+func TestStringsThatNeedNoEscapes(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		for at := range 13 {
+			b := []byte("abcdefghijklm")
+			b[at] = byte(c)
+			text := sio.AppendString(nil, string(b))
+			want, err := json.Marshal(string(b))
+			require.NoError(t, err)
+			if c == '<' || c == '>' || c == '&' { // encoding/json escapes them for HTML
+				want = []byte(`"` + string(b) + `"`)
+			}
+			require.JSONEq(t, string(want), string(text))
+			if c < 0x80 {
+				require.Equal(t, string(want), string(text))
+			}
+		}
+	}
+}

@@ -206,7 +206,8 @@ func addressed(withAddr, without encodeFunc) encodeFunc {
 }
 
 func encodeRaw(e *encoder, dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	return e.raw(dst, v.Interface().(Raw), depth)
+	r := v.Interface().(Raw)
+	return e.raw(dst, &r, depth)
 }
 
 func encodeRawMessage(e *encoder, dst []byte, v reflect.Value, depth int) ([]byte, error) {

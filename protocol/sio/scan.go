@@ -15,7 +15,7 @@ const MaxDepth = 512
 func Validate(b []byte) error { return validate(b, MaxDepth) }
 
 func validate(b []byte, depth int) error {
-	end, err := scanValue(b, skipBlanks(b, 0), depth)
+	end, _, err := scanValue(b, skipBlanks(b, 0), depth)
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,11 @@ func trimBlanks(b []byte) []byte {
 	return b[:len(b):len(b)]
 }
 
-// scanValue validates the JSON value at b[i] and returns the index behind it.
+// scanValue validates the JSON value at b[i] and returns the index behind it,
+// and how many commas it has that are not inside of another value.
 // It is a loop with one bit per open bracket (set: object), not a recursion:
 // a client chooses the nesting, and a loop's stack must not follow it.
-func scanValue(b []byte, i, maxDepth int) (int, error) {
+func scanValue(b []byte, i, maxDepth int) (end, commas int, err error) {
 	var stack [MaxDepth / 64]uint64
 	depth := 0
 	object := false
@@ -58,16 +59,16 @@ func scanValue(b []byte, i, maxDepth int) (int, error) {
 		// A value starts here.
 		i = skipBlanks(b, i)
 		if i >= len(b) {
-			return 0, ErrBadJSON
+			return 0, 0, ErrBadJSON
 		}
 		switch c := b[i]; {
 		case c == '"':
 			if i = scanString(b, i+1); i < 0 {
-				return 0, ErrBadJSON
+				return 0, 0, ErrBadJSON
 			}
 		case c == '{' || c == '[':
 			if depth >= maxDepth {
-				return 0, ErrTooDeep
+				return 0, 0, ErrTooDeep
 			}
 			object = c == '{'
 			setBit(&stack, depth, object)
@@ -78,40 +79,43 @@ func scanValue(b []byte, i, maxDepth int) (int, error) {
 			}
 			if object {
 				if i = scanKey(b, i); i < 0 {
-					return 0, ErrBadJSON
+					return 0, 0, ErrBadJSON
 				}
 			}
 			continue
 		case c == '-' || isDigit(c):
 			if i = scanNumber(b, i); i < 0 {
-				return 0, ErrBadJSON
+				return 0, 0, ErrBadJSON
 			}
 		default:
 			if i = scanLiteral(b, i); i < 0 {
-				return 0, ErrBadJSON
+				return 0, 0, ErrBadJSON
 			}
 		}
 		// A value ended; close brackets until another one starts.
 		for {
 			if depth == 0 {
-				return i, nil
+				return i, commas, nil
 			}
 			i = skipBlanks(b, i)
 			if i >= len(b) {
-				return 0, ErrBadJSON
+				return 0, 0, ErrBadJSON
 			}
 			c := b[i]
 			i++
 			if c == ',' {
+				if depth == 1 {
+					commas++
+				}
 				if object {
 					if i = scanKey(b, skipBlanks(b, i)); i < 0 {
-						return 0, ErrBadJSON
+						return 0, 0, ErrBadJSON
 					}
 				}
 				break
 			}
 			if (object && c != '}') || (!object && c != ']') {
-				return 0, ErrBadJSON
+				return 0, 0, ErrBadJSON
 			}
 			depth--
 			object = depth > 0 && stack[(depth-1)/64]>>((depth-1)%64)&1 != 0
