@@ -58,22 +58,21 @@ func (mb *Mailbox) put(n *Node) (ready bool) {
 // order that ends with nil.
 func (mb *Mailbox) take() (head *Node) {
 	mb.mu.Lock()
-	defer mb.mu.Unlock()
 	mb.state = mailboxRunning
-	if mb.tail == nil {
-		return nil
+	if mb.tail != nil {
+		head = mb.tail.next
+		last := head
+		for i := 1; i < batchSize && last != mb.tail; i++ {
+			last = last.next
+		}
+		if last == mb.tail {
+			mb.tail = nil
+		} else {
+			mb.tail.next = last.next
+		}
+		last.next = nil
 	}
-	head = mb.tail.next
-	last := head
-	for i := 1; i < batchSize && last != mb.tail; i++ {
-		last = last.next
-	}
-	if last == mb.tail {
-		mb.tail = nil
-	} else {
-		mb.tail.next = last.next
-	}
-	last.next = nil
+	mb.mu.Unlock()
 	return head
 }
 

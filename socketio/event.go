@@ -154,7 +154,7 @@ func newEvent(s *Socket, pk *sio.Packet, atts [][]byte, size int) *Event {
 
 // received sets the arguments.
 func (e *Event) received(args []byte, atts [][]byte, single bool) {
-	e.args = sio.Received(args, atts)
+	sio.Receive(&e.args, args, atts)
 	if single {
 		e.raw[0] = &e.args
 	}
@@ -317,8 +317,9 @@ func rawArgs(args []byte, atts [][]byte) []any {
 	var list []any
 	it := sio.IterArgs(args)
 	for a, ok := it.Next(); ok; a, ok = it.Next() {
-		r := sio.Received(a, atts)
-		list = append(list, &r)
+		r := new(sio.Raw)
+		sio.Receive(r, a, atts)
+		list = append(list, r)
 	}
 	return list
 }

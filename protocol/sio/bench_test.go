@@ -46,6 +46,8 @@ func BenchmarkAppendEvent(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	var small sio.Raw
+	sio.Receive(&small, []byte(`"`+strings.Repeat("x", 62)+`"`), nil)
 	for _, c := range []struct {
 		name string
 		arg  any
@@ -55,6 +57,8 @@ func BenchmarkAppendEvent(b *testing.B) {
 		{"map", map[string]any{"room": "r1", "text": "hello world", "at": 1, "ok": true}},
 		{"bytes", []byte("hello world")},
 		{"relay4096B", sio.Raw{JSON: p.Args}},
+		{"relay64B", sio.Raw{JSON: small.JSON}},
+		{"received64B", &small},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -80,8 +80,9 @@ func FuzzParse(f *testing.F) {
 		text, sent, err := sio.AppendEvent(nil, "/", -1, string(p.Name), relay)
 		require.NoError(t, err)
 		for i, arg := range args {
-			r := sio.Received(arg, atts)
-			relay[i] = &r
+			r := new(sio.Raw)
+			sio.Receive(r, arg, atts)
+			relay[i] = r
 		}
 		same, _, err := sio.AppendEvent(nil, "/", -1, string(p.Name), relay)
 		require.NoError(t, err)

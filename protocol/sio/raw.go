@@ -18,19 +18,20 @@ type Raw struct {
 	JSON        []byte
 	Attachments [][]byte
 
-	// checked is where JSON begins if it is as Received got it: an argument
+	// checked is where JSON begins if it is as Receive got it: an argument
 	// that only goes on is not worth a second look.
 	checked *byte
 }
 
-// Received returns an argument of a packet that Parse has validated, without
+// Receive sets r to an argument of a packet that Parse has validated, without
 // blanks around it, so that encoding need not do it again.
-func Received(text []byte, attachments [][]byte) Raw {
-	text = text[:len(text):len(text)]
-	return Raw{JSON: text, Attachments: attachments, checked: unsafe.SliceData(text)}
+func Receive(r *Raw, text []byte, attachments [][]byte) {
+	r.JSON = text[:len(text):len(text)]
+	r.Attachments = attachments
+	r.checked = unsafe.SliceData(text)
 }
 
-// asReceived tells that JSON is what Received got, all of it.
+// asReceived tells that JSON is what Receive got, all of it.
 func (r *Raw) asReceived() bool {
 	return r.checked != nil && r.checked == unsafe.SliceData(r.JSON) && len(r.JSON) == cap(r.JSON)
 }

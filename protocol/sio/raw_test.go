@@ -112,7 +112,8 @@ func TestReceivedIsNotValidatedAgain(t *testing.T) {
 		return string(text), err
 	}
 	text := []byte(`[1,{"a":"b"}],2`)
-	r := sio.Received(text[:13], nil)
+	var r sio.Raw
+	sio.Receive(&r, text[:13], nil)
 	got, err := relay(&r)
 	require.NoError(t, err)
 	require.Equal(t, `2["ev",[1,{"a":"b"}]]`, got)
