@@ -1,7 +1,6 @@
 package netpoll
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +56,6 @@ type loopClock struct {
 
 	first      uint32 // due, as the loop knows it
 	trimmed    uint32
-	touched    net.Addr
 	worked     uint32 // turns since the last tick that were not for timers
 	paced      bool   // timers fire behind the work of such turns
 	timersDue  bool   // some of this tick are left
@@ -212,18 +210,20 @@ func (l *Loop) unheard() bool { return l.asked.Load() > l.pub.beat.Load() }
 // clock takes over the time and fires timers, if that is not for pace to do.
 func (l *Loop) clock() {
 	now := l.ticks.Load()
-	if now == l.wheel.now && !l.timersDue {
-		if l.unheard() { // it came twice in a tick
-			l.pub.beat.Store(nanotime())
-		}
-		return
-	}
-	if now != l.wheel.now {
+	fresh := now != l.wheel.now
+	asked := l.asked.Load()
+	late := asked > l.pub.beat.Load()
+	if fresh || late { // the clock can ask twice in a tick
 		at := nanotime()
-		if asked := l.asked.Load(); asked > l.pub.beat.Load() {
+		if late {
 			l.pub.lag.Store(at - asked)
 		}
 		l.pub.beat.Store(at)
+	}
+	if !fresh && !l.timersDue {
+		return
+	}
+	if fresh {
 		if now-l.trimmed >= trimTicks {
 			l.trimmed = now
 			l.trim()
@@ -245,7 +245,7 @@ func (l *Loop) clock() {
 
 // fire lets at most so many timers fire and tells the clock when it is needed.
 func (l *Loop) fire(now uint32, most int) {
-	_, l.timersDue = l.wheel.advance(now, turnTimers, most, l.touch, func(slot uint32) {
+	_, l.timersDue = l.wheel.advance(now, turnTimers, most, func(slot uint32) {
 		if c := l.conns[slot]; c != nil {
 			c.timerFired()
 		}
@@ -267,15 +267,5 @@ func (l *Loop) pace() {
 	if l.paced && l.timersDue {
 		l.fire(l.wheel.now, turnFires)
 		l.flush()
-	}
-}
-
-// touch brings a connection whose timer is to fire into the caches. A processor
-// waits for the memory of several at once, if nothing else is in between: alone
-// each costs some microseconds, mostly for the page tables of an address that
-// nobody has touched for long.
-func (l *Loop) touch(slot uint32) {
-	if c := l.conns[slot]; c != nil && c.state == stateWS && c.link != nil {
-		l.touched = c.link.RemoteAddr()
 	}
 }

@@ -75,6 +75,6 @@ func TestWheelDoesNotAllocate(t *testing.T) {
 	now := uint32(0)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		now++
-		w.advance(now, 100, 100, nil, fire)
+		w.advance(now, 100, 100, fire)
 	}))
 }

@@ -9,8 +9,6 @@ const (
 	maxTicks = 1 << 30
 	// atHead marks a prev that names a list head instead of a link.
 	atHead = 1 << 31
-	// nearTimers are looked at together.
-	nearTimers = 16
 	// workList is the number of the list that advance is working through.
 	workList = wheelSlots
 )
@@ -77,23 +75,19 @@ func (w *wheel) stop(slot uint32) {
 
 // advance moves the time on to tick to and calls fire for the timers due, in
 // the order of their ticks. fire may set and stop any timer, its own included,
-// and free slots whose timer is off; it must not call advance. near is called
-// for some slots that are to be fired soon, and may be nil.
+// and free slots whose timer is off; it must not call advance.
 //
 // At most looks timers are looked at, fired or moved on, and at most fires of
 // them fired, so that a crowd with one deadline cannot hold the loop; more
 // reports that some are left for the next call, which may repeat the same tick.
-func (w *wheel) advance(to uint32, looks, fires int, near, fire func(slot uint32)) (fired int, more bool) {
+func (w *wheel) advance(to uint32, looks, fires int, fire func(slot uint32)) (fired int, more bool) {
 	if int32(to-w.now) > 0 {
 		w.now = to
 	}
 	for {
-		for ahead := 0; w.heads[workList] != 0; {
+		for w.heads[workList] != 0 {
 			if looks <= 0 || fired == fires {
 				return fired, true
-			}
-			if ahead--; ahead < 0 && near != nil {
-				ahead = w.foresee(min(looks, fires-fired, nearTimers), near)
 			}
 			looks--
 			slot := w.heads[workList] - 1
@@ -117,19 +111,6 @@ func (w *wheel) advance(to uint32, looks, fires int, near, fire func(slot uint32
 		w.done++
 		w.takeList(w.done & wheelMask)
 	}
-}
-
-// foresee calls near for those of the next timers of the work list that are
-// due, and returns how many it has looked at behind the first.
-func (w *wheel) foresee(most int, near func(slot uint32)) (n int) {
-	for at := w.heads[workList]; at != 0 && n < most; n++ {
-		l := &w.links[at-1]
-		if int32(l.due-w.done) <= 0 {
-			near(at - 1)
-		}
-		at = l.next
-	}
-	return n - 1
 }
 
 // after returns the first tick behind t that has a list, and a timer perhaps,

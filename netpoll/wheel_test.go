@@ -54,7 +54,7 @@ func TestWheelFiresAtItsTick(t *testing.T) {
 	w.stop(7)
 	got := map[uint32]uint32{}
 	for now := uint32(1); now <= 6000; now++ {
-		w.advance(now, 100, 100, nil, func(s uint32) { got[s] = now })
+		w.advance(now, 100, 100, func(s uint32) { got[s] = now })
 	}
 	require.Equal(t, due, got)
 	checkLists(t, w, links)
@@ -68,7 +68,7 @@ func TestWheelTimeWraps(t *testing.T) {
 	var at []uint32
 	for i := range uint32(10) {
 		now := uint32(1<<32-3) + i
-		w.advance(now, 1, 1, nil, func(uint32) { at = append(at, now) })
+		w.advance(now, 1, 1, func(uint32) { at = append(at, now) })
 	}
 	require.Equal(t, []uint32{2}, at)
 }
@@ -76,9 +76,9 @@ func TestWheelTimeWraps(t *testing.T) {
 func TestWheelBackwardsAdvanceIsNothing(t *testing.T) {
 	t.Parallel()
 	w, _ := newTestWheel(1)
-	w.advance(10, 1, 1, nil, nil)
+	w.advance(10, 1, 1, nil)
 	setIn(w, 0, 1)
-	fired, more := w.advance(5, 10, 10, nil, func(uint32) { t.Error("fired early") })
+	fired, more := w.advance(5, 10, 10, func(uint32) { t.Error("fired early") })
 	require.Zero(t, fired)
 	require.False(t, more)
 	require.Equal(t, uint32(10), w.now)
@@ -94,18 +94,18 @@ func TestWheelLimit(t *testing.T) {
 	}
 	var fired []uint32
 	fire := func(s uint32) { fired = append(fired, s) }
-	n, more := w.advance(50, 40, 40, nil, fire)
+	n, more := w.advance(50, 40, 40, fire)
 	require.Equal(t, 40, n)
 	require.True(t, more)
 	setIn(w, 99, 1)
-	n, more = w.advance(50, 40, 40, nil, fire)
+	n, more = w.advance(50, 40, 40, fire)
 	require.Equal(t, 40, n)
 	require.True(t, more)
-	n, more = w.advance(50, 40, 40, nil, fire)
+	n, more = w.advance(50, 40, 40, fire)
 	require.Equal(t, 19, n)
 	require.False(t, more)
 	require.NotContains(t, fired, uint32(99))
-	n, _ = w.advance(51, 40, 40, nil, fire)
+	n, _ = w.advance(51, 40, 40, fire)
 	require.Equal(t, 1, n)
 	slices.Sort(fired)
 	require.Len(t, slices.Compact(fired), 100)
@@ -134,13 +134,13 @@ func TestWheelReentrant(t *testing.T) {
 		setIn(w, rest[2], wheelSlots)
 		checkLists(t, w, links)
 	}
-	w.advance(3, 100, 100, nil, fire)
+	w.advance(3, 100, 100, fire)
 	require.Len(t, fired, 3, "one, and the two that were left alone")
-	w.advance(4, 100, 100, nil, fire)
+	w.advance(4, 100, 100, fire)
 	require.Len(t, fired, 4)
-	w.advance(3+wheelSlots-1, 100, 100, nil, fire)
+	w.advance(3+wheelSlots-1, 100, 100, fire)
 	require.Len(t, fired, 4)
-	w.advance(3+wheelSlots, 100, 100, nil, fire)
+	w.advance(3+wheelSlots, 100, 100, fire)
 	require.Len(t, fired, 6)
 	checkLists(t, w, links)
 }
@@ -179,7 +179,7 @@ func TestWheelAgainstModel(t *testing.T) {
 					Draw(t, "step"))
 				limit := rapid.IntRange(0, 20).Draw(t, "limit")
 				calls := 0
-				fired, more := w.advance(uint32(now), limit, limit, nil, func(s uint32) {
+				fired, more := w.advance(uint32(now), limit, limit, func(s uint32) {
 					calls++
 					due, ok := model[s]
 					require.True(t, ok, "slot %d fired and is off", s)
@@ -238,7 +238,7 @@ func BenchmarkWheelExpiry(b *testing.B) {
 	for b.Loop() {
 		if left == 0 {
 			now++
-			left, _ = w.advance(now, n, n, nil, fire)
+			left, _ = w.advance(now, n, n, fire)
 		}
 		left--
 	}
