@@ -21,7 +21,7 @@ type Ack struct {
 // Args returns the arguments as the client wrote them, validated JSON.
 func (a *Ack) Args() []json.RawMessage { return splitArgs(a.args) }
 
-// Raw returns the arguments ready to be emitted to others.
+// Raw returns the arguments ready to be emitted to others, each a *Raw.
 func (a *Ack) Raw() []any { return rawArgs(a.args, a.atts) }
 
 // Bind decodes the arguments into pointers, in order; nil skips one. It fails

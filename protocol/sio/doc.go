@@ -58,7 +58,8 @@
 //   - Struct tags (name, omitempty, omitzero, string, "-"), embedded structs,
 //     json.Marshaler and encoding.TextMarshaler work as in encoding/json; map
 //     keys are sorted. A marshaler's output is validated and compacted.
-//   - json.RawMessage and [Raw] are validated and stand as they are.
+//   - json.RawMessage and [Raw] are validated and stand as they are; what
+//     [Receive] has set need not be.
 //   - A []byte at any depth, also a named one, becomes an attachment unless
 //     its type is a marshaler. Byte arrays are arrays of numbers. Numbering is
 //     depth first.
