@@ -48,7 +48,8 @@ func (e *Event) Name() string { return e.name }
 func (e *Event) Socket() *Socket { return e.s }
 
 // Args returns the arguments as the client wrote them, validated JSON. Binary
-// values are placeholders in it; see Raw for relaying and Bind for decoding.
+// values are placeholders in it; see Raw for relaying and Bind for decoding. The
+// bytes are the event's own and must not be changed.
 func (e *Event) Args() []json.RawMessage { return splitArgs(e.args.JSON) }
 
 // Raw returns the arguments ready to be emitted to others, attachments

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/throng-server/throng/cluster"
 	"github.com/throng-server/throng/cluster/fields"
@@ -237,8 +238,12 @@ func (r *records) ack() (a Ack) {
 	return a
 }
 
-// validArgs tells whether b is JSON values with commas between them.
+// validArgs tells whether b is JSON values, in UTF-8, with commas between them.
+// Nobody looks at them again on their way to clients.
 func validArgs(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
 	text := append(append([]byte("30["), b...), ']')
 	pk, err := sio.Parse(text[:], 0)
 	return err == nil && pk.Type == sio.Ack

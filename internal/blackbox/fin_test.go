@@ -22,6 +22,9 @@ func TestFINFreesDescriptor(t *testing.T) {
 		require.NoError(t, err)
 		return len(list)
 	}
+	first, err := join(addr) // what a server opens once is open then
+	require.NoError(t, err)
+	defer first.Close()
 	before := descriptors()
 	var open []interface{ Close() error }
 	for range clients {
