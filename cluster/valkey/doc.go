@@ -31,7 +31,10 @@
 // see that its lease has lapsed. So each reader sees the end of a node at the
 // same place of its stream, and nothing of a node that was taken for dead can
 // appear behind it. The node itself finds out by the refusal or at its next
-// renewal, and goes on as a new incarnation in a new stream.
+// renewal, and goes on as a new incarnation in a new stream. If it does not know
+// whether its last batch had arrived, it looks at the end of the old stream. That
+// may be gone, with a broker that has forgotten everything: the batch names the
+// place it had there, so that readers who have read as far do not take it again.
 //
 // # Rights
 //

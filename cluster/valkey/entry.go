@@ -19,6 +19,7 @@ const (
 	fieldNumber   = "k" // there, the sender's number of the entry, which ascends
 	fieldNews     = "n" // the directory has changed: look
 	fieldWake     = "w" // nothing; it ends a blocking read
+	fieldMaybe    = "o" // where the batch may have been added before: INCARNATION-SEQ ...
 
 	fenceLost = "lost"
 	fenceLeft = "left"
@@ -56,6 +57,33 @@ func parseID(s string) (streamID, error) {
 }
 
 func messageID(seq uint64) streamID { return streamID{epoch, seq} }
+
+// place is where a batch ends in the stream of an incarnation.
+type place struct{ incarnation, seq uint64 }
+
+func formatPlaces(list []place) string {
+	var b strings.Builder
+	for i, p := range list {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(streamID{p.incarnation, p.seq}.String())
+	}
+	return b.String()
+}
+
+// parsePlaces leaves out what is no place.
+func parsePlaces(s string) (list []place, err error) {
+	for f := range strings.FieldsSeq(s) {
+		id, bad := parseID(f)
+		if bad != nil {
+			err = bad
+			continue
+		}
+		list = append(list, place{id.ms, id.seq})
+	}
+	return list, err
+}
 
 var errBatch = errors.New("not a batch of messages")
 

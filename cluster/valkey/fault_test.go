@@ -391,3 +391,39 @@ func TestWhatComesAfterAForgottenEndIsCounted(t *testing.T) {
 	require.Len(t, a.lost, 1)
 	require.Equal(t, uint64(515), a.got["b"][len(a.got["b"])-1])
 }
+
+// A batch has arrived, its answer has not; then the broker forgets the stream and
+// its node is taken for dead. Nobody can look up whether the batch was there,
+// but each reader knows whether it has read it.
+func TestABatchOfUnknownFateComesOnce(t *testing.T) {
+	t.Parallel()
+	s := brokertest.Start(t)
+	pb, pc := brokertest.NewProxy(t, s.Addr), brokertest.NewProxy(t, s.Addr)
+	a, b := open(t, quick(s.URL(), "a")), open(t, quick(pb.URL(), "b"))
+	c := open(t, quick(pc.URL(), "c"))
+	a.knows("b", "c")
+	c.knows("b")
+	b.publish(5)
+	require.Zero(t, a.accounts(b))
+	require.Zero(t, c.accounts(b))
+	pc.Cut() // a will have the batch, c will not
+	pb.Mute()
+	b.publish(8)
+	a.until("the batch", func() bool { return len(a.got["b"]) > 5 })
+	require.Equal(t, uint64(5), b.Status().Published, "as far as b knows")
+	pb.Cut()
+	s.Kill()
+	s.RestartEmpty()
+	a.until("both lost", func() bool { return len(a.lost) == 2 })
+	pb.Heal()
+	pc.Heal()
+	b.publish(5)
+	require.Zero(t, a.accounts(b))
+	require.Zero(t, c.accounts(b))
+	require.Positive(t, a.Status().Duplicates)
+	require.Zero(t, c.Status().Duplicates)
+	st := b.Status()
+	require.Empty(t, st.Dropped)
+	require.Equal(t, uint64(18), st.Published)
+	require.Equal(t, uint64(1), st.Incarnations)
+}

@@ -155,6 +155,20 @@ func (p *peers) saw(n cluster.Node, to uint64) (missed uint64) {
 	return missed
 }
 
+// sawAny tells whether one of these places of a node's incarnations that are
+// over has been read.
+func (p *peers) sawAny(id string, places []place) bool {
+	if len(places) == 0 {
+		return false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.ContainsFunc(places, func(at place) bool {
+		e, over := p.lost[key{id, at.incarnation}]
+		return over && at.seq <= e.read
+	})
+}
+
 // remove takes a peer out and remembers that its incarnation is over.
 func (p *peers) remove(x *peer) {
 	p.mu.Lock()

@@ -175,25 +175,14 @@ func (q *queue) take() (batch, bool) {
 	return b, true
 }
 
-// done ends the batch under way; drop names why it was not sent, if it was
-// not. Then a gap is left.
-func (q *queue) done(drop string) {
+// done ends the batch under way, which others can read.
+func (q *queue) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := q.sending
 	q.sending = batch{}
-	if drop == "" {
-		q.accepted += uint64(b.n)
-		q.accBytes += uint64(b.bytes)
-		return
-	}
-	q.dropped[drop] += uint64(b.n)
-	gap := b.skip + uint64(b.n)
-	if q.n > 0 {
-		q.at(0).skip += gap
-	} else {
-		q.lost += gap
-	}
+	q.accepted += uint64(b.n)
+	q.accBytes += uint64(b.bytes)
 }
 
 func (q *queue) drop(reason string) {

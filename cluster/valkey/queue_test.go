@@ -72,7 +72,7 @@ func TestQueueAccountsForEverything(t *testing.T) {
 					return
 				}
 				under = false
-				q.done("")
+				q.done()
 			},
 			"": func(*rapid.T) {
 				require.LessOrEqual(t, q.n, most)
@@ -80,7 +80,7 @@ func TestQueueAccountsForEverything(t *testing.T) {
 			},
 		})
 		if under {
-			q.done("")
+			q.done()
 		}
 		for {
 			b, ok := q.take()
@@ -88,7 +88,7 @@ func TestQueueAccountsForEverything(t *testing.T) {
 				break
 			}
 			read(b)
-			q.done("")
+			q.done()
 		}
 		require.Equal(t, kept, seq-uint64(fleeting)+q.tail())
 		require.True(t, q.empty())
@@ -128,22 +128,6 @@ func TestQuestionsOutlastAPause(t *testing.T) {
 	}
 }
 
-func TestABatchOfUnknownFateLeavesAGap(t *testing.T) {
-	t.Parallel()
-	q := newQueue(10, 1<<20)
-	q.add(cluster.Kept, entry(1))
-	q.add(cluster.Kept, entry(2))
-	_, ok := q.take()
-	require.True(t, ok)
-	q.done("unknown")
-	require.Equal(t, uint64(2), q.tail())
-	q.add(cluster.Kept, entry(3))
-	b, ok := q.take()
-	require.True(t, ok)
-	require.Equal(t, uint64(2), b.skip)
-	require.Equal(t, uint64(2), q.dropped["unknown"])
-}
-
 func TestBatchesAreBounded(t *testing.T) {
 	t.Parallel()
 	q := newQueue(10_000, 64<<20)
@@ -158,7 +142,7 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 	b, _ = q.take()
 	require.Equal(t, 2, b.n)
-	q.done("")
+	q.done()
 	q = newQueue(10_000, 64<<20)
 	q.add(cluster.Kept, make([]byte, 1<<20))
 	b, _ = q.take()

@@ -299,6 +299,12 @@ func (r *reader) take(s *source, e vk.XRangeEntry) (size int, err error) {
 		r.gap(s, id.seq)
 		return len(payload), errBatch
 	}
+	places, err := parsePlaces(e.FieldValues[fieldMaybe])
+	if r.t.peers.sawAny(node.ID, places) {
+		r.duplicates.Add(uint64(len(list)))
+		s.at(id)
+		return len(payload), nil
+	}
 	before := id.seq - uint64(len(list))
 	if before > s.pos.seq {
 		r.gap(s, before)
@@ -310,7 +316,7 @@ func (r *reader) take(s *source, e vk.XRangeEntry) (size int, err error) {
 		r.count(m)
 		r.t.recv.Receive(node, m)
 	}
-	return len(payload), nil
+	return len(payload), err
 }
 
 func (r *reader) count(m []byte) {

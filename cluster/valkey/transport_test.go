@@ -201,8 +201,17 @@ func TestReadersGoByTheNumbers(t *testing.T) {
 	require.Len(t, b.lost, 1)
 	require.Equal(t, first.Incarnation, b.lost[0].Incarnation)
 	require.Equal(t, uint64(1), a.Status().Incarnations)
+	// A batch that may have been at a place of the old stream: b has read up to
+	// 23 there.
+	stream = a.streamKey("a", a.Self().Incarnation)
+	old := strconv.FormatUint(first.Incarnation, 10)
+	s.Do("XADD", stream, "1-6", "m", raw(36), "o", "7-1 "+old+"-23")
+	s.Do("XADD", stream, "1-7", "m", raw(37), "o", "no place "+old+"-24")
+	b.until("the one it had not read", func() bool { return len(b.got["a"]) == 19 })
+	require.Equal(t, uint64(4), b.Status().Duplicates)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	require.Equal(t, uint64(37), b.got["a"][18])
 	b.ordered("a")
 }
 

@@ -19,6 +19,10 @@ type writer struct {
 	incarnation uint64
 	seq         uint64 // the last one added
 
+	// maybe is where the batch under way may have arrived, in streams that have
+	// ended: readers who have it from there do not take it again.
+	maybe []place
+
 	woken   chan struct{}
 	marks   marks
 	expires time.Time // when the stream's time to live was set last
@@ -77,57 +81,42 @@ func (w *writer) move(incarnation uint64) {
 func (w *writer) send(b batch) bool {
 	var back backoff
 	tried := false // under this incarnation, and it may have arrived
+	w.maybe = nil
 	for {
 		if w.t.stopped() {
 			return false
 		}
 		err := w.step(b, &tried)
-		var fatal *unknownError
-		switch {
-		case err == nil:
-			w.t.health.report(partWrite, nil)
-			return true
-		case errors.As(err, &fatal):
-			w.t.log.Warn("cluster: entries dropped: it is not known whether others have them",
-				"entries", b.n)
-			w.t.queue.done("unknown")
+		w.t.health.report(partWrite, err)
+		if err == nil {
 			return true
 		}
-		w.t.health.report(partWrite, err)
 		if back.wait(w.t.stop, w.woken) {
 			return false
 		}
 	}
 }
 
-// unknownError: the batch was under way when the stream ended and vanished.
-type unknownError struct{}
-
-func (*unknownError) Error() string { return "the stream of the old incarnation is gone" }
-
 var errFenced = errors.New("others took this node for dead; waiting for a new incarnation")
 
 // step tries once to have the batch added.
 func (w *writer) step(b batch, tried *bool) error {
 	if now := w.t.incarnation(); now != w.incarnation {
-		old := w.t.streamKey(w.t.opt.NodeID, w.incarnation)
 		if *tried {
-			there, err := w.settle(old, w.seq+b.skip+uint64(b.n))
-			if err != nil && !errors.As(err, new(*unknownError)) {
-				return err
-			}
-			w.move(now)
-			*tried = false
+			was := place{w.incarnation, w.seq + b.skip + uint64(b.n)}
+			there, err := w.settle(was)
 			if err != nil {
 				return err
 			}
 			if there {
-				w.t.queue.done("")
+				w.move(now)
+				w.t.queue.done()
 				return nil
 			}
-		} else {
-			w.move(now)
+			w.maybe = append(w.maybe, was)
+			*tried = false
 		}
+		w.move(now)
 	}
 	last := w.seq + b.skip + uint64(b.n)
 	key := w.t.streamKey(w.t.opt.NodeID, w.incarnation)
@@ -141,15 +130,17 @@ func (w *writer) step(b batch, tried *bool) error {
 	}
 	w.mu.Lock()
 	w.seq = last
-	w.t.queue.done("")
+	w.t.queue.done()
 	w.mu.Unlock()
 	w.marks.add(last, int64(len(b.payload)))
 	return nil
 }
 
 // settle finds out whether the batch that was under way is in the stream of
-// the old incarnation. From then on nothing can be added there.
-func (w *writer) settle(stream string, last uint64) (there bool, err error) {
+// the old incarnation. From then on nothing can be added there. If it is not,
+// it may have been: the broker may have forgotten the stream.
+func (w *writer) settle(at place) (there bool, err error) {
+	stream := w.t.streamKey(w.t.opt.NodeID, at.incarnation)
 	if err := w.t.dir.fence(stream, fenceLost, w.t.opt.StreamAge); err != nil {
 		return false, err
 	}
@@ -157,10 +148,7 @@ func (w *writer) settle(stream string, last uint64) (there bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !found && w.seq > 0 {
-		return false, &unknownError{}
-	}
-	return found && !tail.less(messageID(last)), nil
+	return found && !tail.less(messageID(at.seq)), nil
 }
 
 // refusal is why Valkey did not take an id: an earlier try did arrive, or the
@@ -191,9 +179,13 @@ func (w *writer) add(stream string, last uint64, payload []byte) error {
 	defer cancel()
 	c := w.t.client
 	from := messageID(w.marks.from(&w.t.opt))
-	cmd := c.B().Xadd().Key(stream).Minid().Almost().Threshold(from.String()).
+	fields := c.B().Xadd().Key(stream).Minid().Almost().Threshold(from.String()).
 		Id(messageID(last).String()).FieldValue().
-		FieldValue(fieldMessages, vk.BinaryString(payload)).Build()
+		FieldValue(fieldMessages, vk.BinaryString(payload))
+	if len(w.maybe) > 0 {
+		fields = fields.FieldValue(fieldMaybe, formatPlaces(w.maybe))
+	}
+	cmd := fields.Build()
 	if time.Since(w.expires) < expireEvery {
 		err := c.Do(ctx, cmd).Error()
 		if full(err) {

@@ -23,6 +23,7 @@ type Proxy struct {
 	conns map[net.Conn]struct{}
 	cut   bool
 	held  bool
+	mute  bool
 	delay time.Duration
 	over  bool
 	wg    sync.WaitGroup
@@ -54,7 +55,7 @@ func (p *Proxy) URL() string { return "valkey://" + p.Addr }
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut, p.held = true, false
+	p.cut, p.held, p.mute = true, false, false
 	for c := range p.conns {
 		c.Close()
 	}
@@ -85,10 +86,17 @@ func (p *Proxy) Slow(d time.Duration) {
 	p.mu.Unlock()
 }
 
-// Heal ends Cut, Hold and Slow. What was held goes on.
+// Mute passes what clients send and holds every answer, until Heal or Cut.
+func (p *Proxy) Mute() {
+	p.mu.Lock()
+	p.mute = true
+	p.mu.Unlock()
+}
+
+// Heal ends Cut, Hold, Mute and Slow. What was held goes on.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
-	p.cut, p.held, p.delay = false, false, 0
+	p.cut, p.held, p.mute, p.delay = false, false, false, 0
 	p.cond.Broadcast()
 	p.mu.Unlock()
 }
@@ -119,8 +127,8 @@ func (p *Proxy) serve(c net.Conn) {
 	}
 	defer p.remove(s)
 	var wg sync.WaitGroup
-	wg.Go(func() { p.pass(s, c) })
-	p.pass(c, s)
+	wg.Go(func() { p.pass(s, c, false) })
+	p.pass(c, s, true)
 	wg.Wait()
 }
 
@@ -148,7 +156,7 @@ type piece struct {
 
 // pass copies until one side ends. The delay is a delay, not a throttle: a
 // reader and a writer work on a queue between them.
-func (p *Proxy) pass(to, from net.Conn) {
+func (p *Proxy) pass(to, from net.Conn, answers bool) {
 	pieces := make(chan piece, 1024)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -156,7 +164,7 @@ func (p *Proxy) pass(to, from net.Conn) {
 		defer to.Close()
 		for x := range pieces {
 			time.Sleep(time.Until(x.due))
-			p.wait()
+			p.wait(answers)
 			if _, err := to.Write(x.b); err != nil {
 				from.Close()
 				for range pieces {
@@ -183,10 +191,10 @@ func (p *Proxy) pass(to, from net.Conn) {
 }
 
 // wait returns when nothing is held.
-func (p *Proxy) wait() {
+func (p *Proxy) wait(answers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.held && !p.over {
+	for (p.held || p.mute && answers) && !p.over {
 		p.cond.Wait()
 	}
 }
