@@ -22,7 +22,8 @@ import (
 // it for echo, 21 % for rooms, 29 % for broadcasts). What the machine gives to
 // two threads that share nothing stands before it, because the processors of
 // virtual machines are not always whole ones: threads that compute in registers,
-// and ones that read memory at random. Processors are what the whole process
+// ones that read memory at random, and ones that allocate as much and as often as
+// echoes do, which share the collector. Processors are what the whole process
 // used: what one loop leaves to the collector and to the goroutine that emits,
 // two must share with them.
 //
@@ -55,16 +56,27 @@ func BenchmarkLoops(b *testing.B) {
 			b.ReportMetric(rate/one[load], "x-one-loop")
 		}
 	}
-	for _, load := range []string{"registers", "memory"} {
+	for _, m := range []struct {
+		name string
+		spin func(rounds int) uint64
+	}{{"registers", spinRegisters}, {"memory", spinMemory}, {"allocations", spinAllocations}} {
 		for n := 1; n <= 2; n++ {
-			b.Run(fmt.Sprintf("machine/%s/threads=%d", load, n), func(b *testing.B) {
+			b.Run(fmt.Sprintf("machine/%s/threads=%d", m.name, n), func(b *testing.B) {
+				socketio.TuneProcessors(2)
+				held := ballast() // so much memory lets as much be allocated between collections
 				var wg sync.WaitGroup
 				cpu := processorTime(b)
+				b.ResetTimer()
 				for range n {
-					wg.Go(func() { spin(b.N, load == "memory") })
+					wg.Go(func() {
+						runtime.LockOSThread()
+						defer runtime.UnlockOSThread()
+						m.spin(b.N)
+					})
 				}
 				wg.Wait()
-				report(b, load, n, int64(n*b.N), "rounds", processorTime(b)-cpu)
+				report(b, m.name, n, int64(n*b.N), "rounds", processorTime(b)-cpu)
+				runtime.KeepAlive(held)
 			})
 		}
 	}
@@ -94,30 +106,64 @@ func BenchmarkLoops(b *testing.B) {
 	}
 }
 
-var spinMemory = sync.OnceValue(func() []uint64 {
-	m := make([]uint64, 1<<21) // 16 MiB, about what 20,000 sessions are
+// ballast is 16 MiB, about what 20,000 sessions are.
+var ballast = sync.OnceValue(func() []uint64 {
+	m := make([]uint64, 1<<21)
 	for i := range m {
 		m[i] = uint64(i)
 	}
 	return m
 })
 
-// spin computes for about a millisecond a round.
-func spin(rounds int, memory bool) (sum uint64) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	m, x := spinMemory(), uint64(time.Now().UnixNano())
-	for range rounds {
-		for range 300_000 {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-			if memory {
-				sum += m[x%uint64(len(m))]
-			}
-		}
+// xorshift is a step of three operations that wait for each other.
+func xorshift(x uint64) uint64 {
+	x ^= x << 13
+	x ^= x >> 7
+	return x ^ x<<17
+}
+
+// spinRegisters computes for half a millisecond a round.
+func spinRegisters(rounds int) uint64 {
+	x := uint64(time.Now().UnixNano())
+	for range rounds * 300_000 {
+		x = xorshift(x)
 	}
-	return sum + x
+	return x
+}
+
+func spinMemory(rounds int) (sum uint64) {
+	m, x := ballast(), uint64(time.Now().UnixNano())
+	for range rounds * 300_000 {
+		x = xorshift(x)
+		sum += m[x%uint64(len(m))]
+	}
+	return sum
+}
+
+// spinAllocations allocates what two thousand echoes do, in as much time.
+func spinAllocations(rounds int) (sum uint64) {
+	type answer struct {
+		to   *answer
+		rest [25]uint64
+	}
+	type event struct {
+		answer *answer
+		rest   [17]uint64
+	}
+	var kept [askers]*event
+	x := uint64(time.Now().UnixNano())
+	for i := range rounds * 2000 {
+		for range 250 {
+			x = xorshift(x)
+		}
+		e := &event{answer: &answer{}}
+		e.rest[0], e.answer.rest[0] = x, x
+		if old := kept[i%len(kept)]; old != nil {
+			sum += old.answer.rest[0]
+		}
+		kept[i%len(kept)] = e
+	}
+	return sum
 }
 
 // echo has the sessions ask in turn: those of a loop as soon as the ones before
