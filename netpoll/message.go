@@ -14,6 +14,14 @@ type Msg struct {
 	plain  bool
 	next   *Msg
 	buf    *[ctlSize]byte
+	owner  Owner
+}
+
+// Owner is whose object a message is part of; see Conn.SendOwned.
+type Owner interface {
+	// Sent runs on the loop when the message is written, or dropped. Its bytes
+	// are the owner's again.
+	Sent()
 }
 
 // FrameRoom is the space FinishFrame needs in front of a payload.
@@ -81,10 +89,18 @@ func (l *Loop) ctlMsg() *Msg {
 	return m
 }
 
-// release gives a control message back once it is written or dropped.
-func (l *Loop) release(m *Msg) {
+// release gives a message back that is not in c's pending output any more.
+func (c *Conn) release(m *Msg) {
+	if o := m.owner; o != nil {
+		m.owner = nil
+		if c.state == stateWS { // else it may have been taken for another use
+			o.Sent()
+		}
+		return
+	}
 	if m.pooled {
 		m.wire = nil
+		l := c.loop
 		m.next = l.ctlFree
 		l.ctlFree = m
 	}

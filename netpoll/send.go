@@ -20,6 +20,17 @@ func (c *Conn) Send(m *Msg) {
 	c.markDirect()
 }
 
+// SendOwned is Send for a message that nobody else is sent, of an object that is
+// to be used again: o.Sent runs when it is written, unless the connection is no
+// WebSocket, or ends before. Then it never runs, and the object is left to the
+// collector.
+func (c *Conn) SendOwned(m *Msg, o Owner) {
+	if c.state == stateWS && c.first == nil {
+		m.owner = o
+	}
+	c.Send(m)
+}
+
 // SendBulk queues m with the priority of broadcasts, which are written after
 // everything direct. It counts against Loop.Spent.
 func (c *Conn) SendBulk(m *Msg) {
@@ -108,7 +119,7 @@ func (c *Conn) shift() {
 	l.n.queued -= int64(len(c.first.wire))
 	c.pendBytes -= uint32(len(c.first.wire))
 	c.pendFrames -= uint32(c.first.frames)
-	l.release(c.first)
+	c.release(c.first)
 	c.first = nil
 	c.off = 0
 	q := c.rest

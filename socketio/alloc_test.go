@@ -102,11 +102,14 @@ func TestAllocations(t *testing.T) {
 	})
 	t.Run("emit", func(t *testing.T) {
 		var arg any = json.RawMessage(`{"a":1}`)
-		require.LessOrEqual(t, testing.AllocsPerRun(500, func() {
-			if err := k.Emit("ev", arg); err != nil {
-				panic(err)
-			}
-			time.Sleep(20 * time.Microsecond)
-		}), 2.0)
+		// The object of the one before is used again, if the loop has written that.
+		soon(t, "no allocation", func() bool {
+			return testing.AllocsPerRun(500, func() {
+				if err := k.Emit("ev", arg); err != nil {
+					panic(err)
+				}
+				time.Sleep(20 * time.Microsecond)
+			}) == 0
+		})
 	})
 }

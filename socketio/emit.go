@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -42,6 +43,7 @@ const (
 	offsetFlag             // ends in an offset that the loop fills in
 	localFlag              // not for other nodes
 	soleFlag               // the socket that the only room is the id of, no member of it
+	seenFlag               // shown to handlers, who may keep its bytes
 )
 
 // compress sets or clears plainFlag.
@@ -99,12 +101,25 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 	if lp.m.out != nil {
 		lp.m.out[m.event].Add(1)
 	}
-	s.c.Send(&m.msg)
-	if lp.srv.outgoing.Load() {
+	if m.flags&seenFlag != 0 || m.ask != nil || lp.srv.outgoing.Load() ||
+		s.c.parser == msgpackParser || s.c.EIO3() {
+		s.c.Send(&m.msg)
 		s.watched(lp, m.msg.Wire())
+		return false
 	}
+	s.c.SendOwned(&m.msg, m)
 	return false
 }
+
+// Sent implements netpoll.Owner.
+func (m *emission) Sent() {
+	m.msg, m.s, m.event, m.flags = netpoll.Msg{}, nil, 0, 0
+	emissions.Put(m)
+}
+
+// emissions are those that can be used again: they went to one WebSocket as they
+// were encoded, and no handler was shown their bytes.
+var emissions = sync.Pool{New: func() any { return new(emission) }}
 
 // emit encodes and posts an event for one socket.
 func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) error {
@@ -119,7 +134,8 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 		}
 		args, flags = append(args[:len(args):len(args)], r.blank), flags|offsetFlag
 	}
-	m := &emission{s: s, flags: flags, ask: ask, event: s.ns.srv.names[event]}
+	m := emissions.Get().(*emission)
+	m.s, m.flags, m.ask, m.event = s, flags, ask, s.ns.srv.names[event]
 	id := int64(-1)
 	if ask != nil {
 		ask.began = nanotime()
@@ -133,7 +149,9 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 	if err := m.finish(buf, atts); err != nil {
 		return err
 	}
-	s.ns.sent(s, m.msg.Wire())
+	if s.ns.sent(s, m.msg.Wire()) {
+		m.flags |= seenFlag
+	}
 	s.c.Loop().Post(m)
 	return nil
 }

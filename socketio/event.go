@@ -80,7 +80,8 @@ func (e *Event) Ack(args ...any) error {
 	if !e.wants || e.acked.Load() {
 		return nil
 	}
-	m := &emission{s: e.s}
+	m := emissions.Get().(*emission)
+	m.s = e.s
 	buf, atts, err := sio.AppendAck(newFrame(m.room[:0]), e.s.ns.name, e.id, args)
 	if err != nil {
 		return err

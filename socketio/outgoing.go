@@ -45,20 +45,21 @@ func (n *Namespace) PrependAnyOutgoing(f func(s *Socket, e *Event)) (off func())
 // OffAnyOutgoing removes the handlers of OnAnyOutgoing.
 func (n *Namespace) OffAnyOutgoing() { n.reg.clear(outgoingOf) }
 
-// sent shows an encoded event to the namespace's OnAnyOutgoing handlers. Any
-// goroutine.
-func (n *Namespace) sent(s *Socket, wire []byte) {
+// sent shows an encoded event to the namespace's OnAnyOutgoing handlers, if
+// there are any. Any goroutine.
+func (n *Namespace) sent(s *Socket, wire []byte) (seen bool) {
 	list := n.reg.load().outgoing
 	if len(list) == 0 {
-		return
+		return false
 	}
 	e, _ := unframe(s, n.srv, wire)
 	if e == nil {
-		return
+		return false
 	}
 	for _, l := range list {
 		n.srv.guard("OnAnyOutgoing", func() { _ = l.f(s, e) }) // plain: no error
 	}
+	return true
 }
 
 // watched shows what was queued for a socket to its OnAnyOutgoing handlers.
