@@ -143,8 +143,8 @@ func spinMemory(rounds int) (sum uint64) {
 // spinAllocations allocates what two thousand echoes do, in as much time.
 func spinAllocations(rounds int) (sum uint64) {
 	type answer struct {
-		to   *answer
-		rest [25]uint64
+		itself *answer // the collector looks for more
+		rest   [25]uint64
 	}
 	type event struct {
 		answer *answer
@@ -157,7 +157,7 @@ func spinAllocations(rounds int) (sum uint64) {
 			x = xorshift(x)
 		}
 		e := &event{answer: &answer{}}
-		e.rest[0], e.answer.rest[0] = x, x
+		e.answer.itself, e.rest[0], e.answer.rest[0] = e.answer, x, x
 		if old := kept[i%len(kept)]; old != nil {
 			sum += old.answer.rest[0]
 		}
