@@ -202,7 +202,7 @@ func TestReceiptsKeepTheLast(t *testing.T) {
 	a.add(0, 1, int64(3*time.Millisecond))
 	a.add(0, 1, int64(2*time.Millisecond))
 	b.add(0, 1, int64(5*time.Millisecond))
-	b.add(1, 7, 0)
+	b.add(1, 7, int64(-3*time.Microsecond))
 	b.add(1, math.MaxUint32, 1) // further than is kept
 	b.add(5, 1, 1)              // no such stream
 	var all receipts

@@ -20,8 +20,9 @@ func newReceipts(streams int) receipts {
 func (r *receipts) add(stream uint32, seq uint32, ns int64) {
 	if k := int(seq) - 1; k < r.per && k >= 0 {
 		if at := int(stream)*r.per + k; at < len(r.ages) {
-			// A receipt in the first microsecond is still a receipt.
-			r.ages[at] = max(r.ages[at], uint32(min(ns/1000, histMax)), 1)
+			// A receipt in the first microsecond is still a receipt, as is one
+			// before: processors' clocks differ by some.
+			r.ages[at] = max(r.ages[at], uint32(min(max(ns/1000, 1), histMax)))
 		}
 	}
 }
