@@ -235,12 +235,14 @@ func TestDisconnectRunsOnceAndLast(t *testing.T) {
 	type item struct{ what, reason, rooms string }
 	log := make(chan item, 16)
 	hold := make(chan struct{})
+	ready := make(chan *Socket, 1)
 	s := serve(t, Options{}, func(s *Server) {
 		s.OnConnection(func(k *Socket) {
 			k.Join("r")
 			k.OnDisconnect(func(k *Socket, r string) {
 				log <- item{"own", r, fmt.Sprint(len(k.Rooms()), k.Connected())}
 			})
+			ready <- k
 		})
 		s.On("slow", func(*Socket, *Event) { <-hold; log <- item{what: "slow"} })
 		s.OnDisconnecting(func(k *Socket, r string) {
@@ -252,6 +254,8 @@ func TestDisconnectRunsOnceAndLast(t *testing.T) {
 		})
 	})
 	p := connect(t, s)
+	k := receive(t, ready)
+	soon(t, "in the room", func() bool { return len(k.Rooms()) == 2 })
 	p.send(`42["slow"]`, "41")
 	soon(t, "left", func() bool { return s.Stats().Sockets["/"] == 0 })
 	_ = p.conn.Close()
