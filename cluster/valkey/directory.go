@@ -25,17 +25,31 @@ const (
 	stateLost = "lost"
 
 	// lostFor is how long the directory remembers a lost incarnation, should
-	// its process come back.
+	// its process come back, and those before the last one of a node.
 	lostFor = time.Hour
+
+	// pastKept bounds the incarnations before the last one.
+	pastKept = 16
 )
 
 // All scripts may run when the server's memory is full: they replace what is
 // there, and without them every node would lose its lease.
 const flags = "#!lua flags=allow-oom\n"
 
+// retire, for scripts, notes an incarnation that another takes the place of: who
+// did not look meanwhile finds its stream by that.
+var retire = fmt.Sprintf(`
+local function retire(key, v)
+  local state, inc, since, info = string.match(v, '^%%d+:(%%a+):%%w*:(%%d+):(%%d+):(.*)$')
+  if state == 'held' then return end
+  redis.call('RPUSH', key, inc .. ':' .. since .. ':' .. (string.match(info, '"head":(%%d+)') or '0'))
+  redis.call('LTRIM', key, -%d, -1)
+  redis.call('PEXPIRE', key, %d)
+end`, pastKept, lostFor.Milliseconds())
+
 // renewScript takes or renews a lease and returns {RESULT, now, directory}.
 // ARGV: id, owner, incarnation, lease, state, since, info, tag, "claim" or "".
-var renewScript = vk.NewLuaScript(flags + `
+var renewScript = vk.NewLuaScript(flags + retire + `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local id, owner, inc, tag = ARGV[1], ARGV[2], ARGV[3], ARGV[8]
@@ -62,6 +76,7 @@ if ARGV[9] == 'claim' then
     end
   end
 end
+if old and select(4, read(old)) ~= inc then retire(KEYS[3], old) end
 local since = ARGV[6]
 if since == '0' then since = string.format('%d', now) end
 redis.call('HSET', KEYS[2], tag, id)
@@ -76,22 +91,24 @@ var loseScript = vk.NewLuaScript(flags + `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local old = redis.call('HGET', KEYS[1], ARGV[1])
+local rest = '0:'
 if old then
-  local exp, state, own, i = string.match(old, '^(%d+):(%a+):(%w*):(%d+):')
+  local exp, state, i
+  exp, state, i, rest = string.match(old, '^(%d+):(%a+):%w*:(%d+):(.*)$')
   if i ~= ARGV[2] then return 1 end
   if state == 'lost' then return 1 end
   if tonumber(exp) > now and ARGV[4] ~= 'force' then return 0 end
 end
 redis.call('HSET', KEYS[1], ARGV[1],
-  string.format('%d', now + ARGV[3]) .. ':lost::' .. ARGV[2] .. ':0:')
+  string.format('%d', now + ARGV[3]) .. ':lost::' .. ARGV[2] .. ':' .. rest)
 return 1`)
 
 // leaveScript removes the own lease. ARGV: id, owner.
-var leaveScript = vk.NewLuaScript(flags + `
+var leaveScript = vk.NewLuaScript(flags + retire + `
 local old = redis.call('HGET', KEYS[1], ARGV[1])
-if old then
-  local own = string.match(old, '^%d+:%a+:(%w*):')
-  if own == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
+if old and string.match(old, '^%d+:%a+:(%w*):') == ARGV[2] then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  retire(KEYS[2], old)
 end
 return 1`)
 
@@ -187,6 +204,8 @@ type directory struct {
 func (d *directory) nodesKey() string { return d.prefix + "{ctl}:nodes" }
 func (d *directory) tagsKey() string  { return d.prefix + "{ctl}:tags" }
 
+func (d *directory) pastKey(id string) string { return d.prefix + "{ctl}:past:" + id }
+
 func (d *directory) exec(s *vk.Lua, keys []string, args ...string) vk.ValkeyResult {
 	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
 	defer cancel()
@@ -205,7 +224,8 @@ func (d *directory) renew(l *lease, claim bool) ([]record, int64, error) {
 	if claim {
 		mode = "claim"
 	}
-	res, err := d.exec(renewScript, []string{d.nodesKey(), d.tagsKey()}, l.node.ID, l.owner,
+	keys := []string{d.nodesKey(), d.tagsKey(), d.pastKey(l.node.ID)}
+	res, err := d.exec(renewScript, keys, l.node.ID, l.owner,
 		strconv.FormatUint(l.node.Incarnation, 10), strconv.FormatInt(d.lease.Milliseconds(), 10),
 		l.state, strconv.FormatInt(l.since, 10), string(inf),
 		strconv.Itoa(int(l.node.Tag)), mode).ToArray()
@@ -256,7 +276,28 @@ func (d *directory) lose(id string, incarnation uint64, force bool) (over bool, 
 }
 
 func (d *directory) leave(id, owner string) error {
-	return d.exec(leaveScript, []string{d.nodesKey()}, id, owner).Error()
+	return d.exec(leaveScript, []string{d.nodesKey(), d.pastKey(id)}, id, owner).Error()
+}
+
+// past returns the incarnations before the last one of a node, oldest first.
+func (d *directory) past(of *record) ([]record, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.limit)
+	defer cancel()
+	lines, err := d.client.Do(ctx, d.client.B().Lrange().Key(d.pastKey(of.id)).
+		Start(0).Stop(-1).Build()).AsStrSlice()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]record, 0, len(lines))
+	for _, line := range lines {
+		r := *of
+		r.state = stateLost
+		if _, err := fmt.Sscanf(line, "%d:%d:%d", &r.incarnation, &r.since, &r.info.Head); err != nil {
+			return nil, fmt.Errorf("a past incarnation of %q: %q: %w", of.id, line, err)
+		}
+		list = append(list, r)
+	}
+	return list, nil
 }
 
 func (d *directory) forget(r *record) error {

@@ -12,6 +12,7 @@
 //     incarnation alone.
 //   - {ctl}:nodes and {ctl}:tags: the leases, by node id, and whose tag is
 //     whose. One script renews a lease and returns all.
+//   - {ctl}:past:NODE: the incarnations of a node before its last one, for an hour.
 //   - {emit}: the stream to which processes append that are no nodes.
 //
 // # Entries
@@ -36,9 +37,13 @@
 // may be gone, with a broker that has forgotten everything: the batch names the
 // place it had there, so that readers who have read as far do not take it again.
 //
+// A node that was cut off, while another ended and came back more than once,
+// finds the incarnations it has not seen in the directory and reads their
+// streams one after the other, as long as they live.
+//
 // # Rights
 //
 // A user of the ACL needs the keys PREFIX* and: HELLO, CLIENT, SELECT, CLUSTER,
-// EVAL, EVALSHA, HGET, HSET, HDEL, HGETALL, TIME, XADD, XREAD, XREVRANGE, XTRIM,
-// PEXPIRE. An emitter needs, besides the first four, XADD and PEXPIRE.
+// EVAL, EVALSHA, HGET, HSET, HDEL, HGETALL, RPUSH, LTRIM, LRANGE, TIME, XADD, XREAD,
+// XREVRANGE, XTRIM, PEXPIRE. An emitter needs, besides the first four, XADD and PEXPIRE.
 package valkey

@@ -3,6 +3,7 @@ package valkey
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/throng-server/throng/cluster"
@@ -54,6 +55,30 @@ func (t *Transport) meet(r *record, now int64) (*peer, error) {
 	x.src = newSource(stream, pos, x)
 	t.peers.set(x)
 	return x, nil
+}
+
+// unread returns the first incarnation of a node, up to that of its record, that
+// began after this node and is not over for it: several may have come and gone
+// while this node was cut off, and it gets all that they published, in order.
+func (t *Transport) unread(r *record) (*record, error) {
+	if r.since < t.started {
+		return r, nil
+	}
+	past, err := t.dir.past(r)
+	if err != nil {
+		return nil, err
+	}
+	first := r
+	for i := range slices.Backward(past) {
+		p := &past[i]
+		if t.peers.isLost(p.id, p.incarnation) {
+			break
+		}
+		if p.since >= t.started && p.incarnation != r.incarnation {
+			first = p
+		}
+	}
+	return first, nil
 }
 
 // reckon counts what a node has added to its stream after it was over for this
@@ -233,12 +258,23 @@ func (t *Transport) lookAt(r *record, now int64) error {
 		if r.live(now) {
 			return t.banish(r.id, r.incarnation)
 		}
-	case x == nil && r.live(now):
+		if r.state == stateLost && r.expires <= now {
+			return t.dir.forget(r)
+		}
+		return nil
+	case x == nil && (r.live(now) || r.state == stateLost && r.since >= t.started):
+		r, err := t.unread(r)
+		if err != nil {
+			return err
+		}
 		x, err := t.meet(r, now)
 		if err != nil {
 			return err
 		}
 		t.join(x)
+		if r.state == stateLost {
+			return t.finish(x)
+		}
 		return nil
 	case x == nil && r.state == stateLive:
 		// It was dead when this node came, or lives and has not renewed yet.
@@ -258,9 +294,6 @@ func (t *Transport) lookAt(r *record, now int64) error {
 	case r.state == stateLost:
 		return t.finish(x)
 	case r.state == stateHeld && r.expires > now:
-		return nil
-	}
-	if x == nil {
 		return nil
 	}
 	t.peers.change(func() {
@@ -322,14 +355,25 @@ func (t *Transport) lapsed(x *peer, missing bool) error {
 }
 
 // finish ends the stream of an incarnation that is over in the directory. The
-// reader finds the end there and tells the receiver.
+// reader finds the end there and tells the receiver. One that the receiver was
+// not told of, because it did not seem to live, may have added something all
+// the same.
 func (t *Transport) finish(x *peer) error {
-	if !x.live {
-		t.peers.remove(x)
-		t.kick()
+	stream := t.streamKey(x.node.ID, x.node.Incarnation)
+	if err := t.dir.fence(stream, fenceLost, t.opt.StreamAge); err != nil || x.live {
+		return err
+	}
+	tail, _, err := t.dir.tail(stream)
+	if err != nil {
+		return err
+	}
+	if tail.seq > x.src.read.Load() {
+		t.join(x)
 		return nil
 	}
-	return t.dir.fence(t.streamKey(x.node.ID, x.node.Incarnation), fenceLost, t.opt.StreamAge)
+	t.peers.remove(x)
+	t.kick()
+	return nil
 }
 
 // banish is finish for an incarnation that lives, though it must not.
