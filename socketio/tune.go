@@ -136,9 +136,11 @@ const monitorSlack = time.Millisecond
 // TuneProcessors lets the kernel share the processors between event loops and
 // handlers: GOMAXPROCS becomes at least loops + compute slots + 8. With fewer,
 // a handler that computes makes a loop wait for 10 ms and more, because Go's
-// scheduler has no priorities. loops is what Options.Loops will be; 0 means its
-// default. It changes a setting of the whole process, so the application must
-// ask for it.
+// scheduler has no priorities. With no more than loops, a goroutine that waits
+// for the network, such as a handler for its database, may wait for 1 ms longer:
+// idle loops keep the processors until Go's monitor thread looks (see Start).
+// loops is what Options.Loops will be; 0 means its default. It changes a setting
+// of the whole process, so the application must ask for it.
 func TuneProcessors(loops int) {
 	if loops < 1 {
 		loops = netpoll.Processors()
