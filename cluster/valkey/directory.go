@@ -292,10 +292,10 @@ func (d *directory) past(of *record) ([]record, error) {
 	for _, line := range lines {
 		r := *of
 		r.state = stateLost
-		if _, err := fmt.Sscanf(line, "%d:%d:%d", &r.incarnation, &r.since, &r.info.Head); err != nil {
-			return nil, fmt.Errorf("a past incarnation of %q: %q: %w", of.id, line, err)
+		// What is not one keeps nobody from meeting the node.
+		if _, err := fmt.Sscanf(line, "%d:%d:%d", &r.incarnation, &r.since, &r.info.Head); err == nil {
+			list = append(list, r)
 		}
-		list = append(list, r)
 	}
 	return list, nil
 }

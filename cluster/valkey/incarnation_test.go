@@ -30,12 +30,14 @@ func TestIncarnationsThatNobodySaw(t *testing.T) {
 		pb.Heal()
 		require.Zero(t, b.accounts(a))
 	}
-	away(func() {
+	lose := func() {
 		was := a.incarnation()
 		require.NoError(t, c.banish("a", was))
 		a.kick()
 		eventually(t, "a new incarnation", func() bool { return a.incarnation() != was })
-	})
+	}
+	s.Do("RPUSH", a.dir.pastKey("a"), "no incarnation")
+	away(lose)
 	away(func() {
 		require.NoError(t, a.Close(t.Context()))
 		next := a.next
@@ -43,10 +45,7 @@ func TestIncarnationsThatNobodySaw(t *testing.T) {
 		a.next = next
 	})
 	pb.Cut()
-	was := a.incarnation()
-	require.NoError(t, c.banish("a", was))
-	a.kick()
-	eventually(t, "a new incarnation", func() bool { return a.incarnation() != was })
+	lose()
 	a.publish(5)
 	require.Zero(t, c.accounts(a))
 	a.crash()
