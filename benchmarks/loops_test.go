@@ -142,12 +142,8 @@ func spinMemory(rounds int) (sum uint64) {
 
 // spinAllocations allocates what two thousand echoes do, in as much time.
 func spinAllocations(rounds int) (sum uint64) {
-	type answer struct {
-		itself *answer // the collector looks for more
-		rest   [25]uint64
-	}
 	type event struct {
-		answer *answer
+		itself *event // the collector looks for more
 		rest   [17]uint64
 	}
 	var kept [askers]*event
@@ -156,10 +152,10 @@ func spinAllocations(rounds int) (sum uint64) {
 		for range 250 {
 			x = xorshift(x)
 		}
-		e := &event{answer: &answer{}}
-		e.answer.itself, e.rest[0], e.answer.rest[0] = e.answer, x, x
+		e := &event{}
+		e.itself, e.rest[0] = e, x
 		if old := kept[i%len(kept)]; old != nil {
-			sum += old.answer.rest[0]
+			sum += old.rest[0]
 		}
 		kept[i%len(kept)] = e
 	}

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -62,6 +61,7 @@ type emission struct {
 	ask   *answer
 	event uint16 // its number among Options.EventNames, 0 for others
 	flags emitFlags
+	next  *emission // while it waits to be used again
 	room  [emitRoom]byte
 }
 
@@ -113,13 +113,10 @@ func (m *emission) Run(l *netpoll.Loop) bool {
 
 // Sent implements netpoll.Owner.
 func (m *emission) Sent() {
+	spare := &m.s.loop().spare
 	m.msg, m.s, m.event, m.flags = netpoll.Msg{}, nil, 0, 0
-	emissions.Put(m)
+	spare.put(m)
 }
-
-// emissions are those that can be used again: they went to one WebSocket as they
-// were encoded, and no handler was shown their bytes.
-var emissions = sync.Pool{New: func() any { return new(emission) }}
 
 // emit encodes and posts an event for one socket.
 func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) error {
@@ -134,7 +131,7 @@ func (s *Socket) emit(flags emitFlags, ask *answer, event string, args []any) er
 		}
 		args, flags = append(args[:len(args):len(args)], r.blank), flags|offsetFlag
 	}
-	m := emissions.Get().(*emission)
+	m := s.loop().spare.take()
 	m.s, m.flags, m.ask, m.event = s, flags, ask, s.ns.srv.names[event]
 	id := int64(-1)
 	if ask != nil {

@@ -80,7 +80,7 @@ func (e *Event) Ack(args ...any) error {
 	if !e.wants || e.acked.Load() {
 		return nil
 	}
-	m := emissions.Get().(*emission)
+	m := e.s.loop().spare.take()
 	m.s = e.s
 	buf, atts, err := sio.AppendAck(newFrame(m.room[:0]), e.s.ns.name, e.id, args)
 	if err != nil {

@@ -62,6 +62,7 @@ type loop struct {
 	n        loopCounters
 	m        measures
 	boxBytes atomic.Int64 // in mailboxes of this loop; workers take off
+	spare    spares
 
 	// held are the addresses that sessions count for, by the slot of their
 	// connection; nil while there is no limit. arrivals are when the last event

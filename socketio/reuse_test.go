@@ -84,3 +84,58 @@ func TestAnswersAreTheirOwn(t *testing.T) {
 		clients.Wait()
 	})
 }
+
+// An emission belongs to one at a time, whoever takes it while the loop gives
+// others back; and a loop does not keep more than it needs.
+func TestSpareEmissions(t *testing.T) {
+	t.Parallel()
+	t.Run("one owner", func(t *testing.T) {
+		t.Parallel()
+		var p spares
+		written := make(chan *emission, 256)
+		var takers sync.WaitGroup
+		for id := range uint16(4) {
+			takers.Go(func() {
+				for range 20_000 {
+					m := p.take()
+					require.Zero(t, m.event, "somebody else's")
+					require.Nil(t, m.next)
+					m.event = id + 1
+					require.Equal(t, id+1, m.event)
+					written <- m
+				}
+			})
+		}
+		go func() {
+			takers.Wait()
+			close(written)
+		}()
+		again := 0
+		seen := make(map[*emission]bool)
+		for m := range written {
+			if seen[m] {
+				again++
+			}
+			seen[m] = true
+			m.event = 0
+			p.put(m)
+		}
+		require.Positive(t, again, "nothing was used again")
+	})
+	t.Run("bounded", func(t *testing.T) {
+		t.Parallel()
+		var p spares
+		made := make(map[*emission]bool)
+		for range 3 * maxSpares {
+			m := new(emission)
+			made[m] = true
+			p.put(m)
+		}
+		kept := 0
+		for made[p.take()] {
+			kept++
+		}
+		require.Equal(t, maxSpares, kept)
+		require.Zero(t, p.n)
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unsafe"
 )
 
 // encoder is what one call of AppendJSON, AppendEvent or AppendAck knows
@@ -20,7 +21,14 @@ type encoder struct {
 	keys       []string  // stack of map keys being sorted
 }
 
-var encoders = sync.Pool{New: func() any { return new(encoder) }}
+// encoders are alone in their cache lines: those of two processors would be
+// in each other's way otherwise.
+var encoders = sync.Pool{New: func() any {
+	return &new(struct {
+		encoder
+		_ [128 - unsafe.Sizeof(encoder{})]byte
+	}).encoder
+}}
 
 func newEncoder(atts *[][]byte) *encoder {
 	e := encoders.Get().(*encoder)
