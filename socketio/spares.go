@@ -12,7 +12,7 @@ const (
 
 // spares are emissions that can be used again: they went to one WebSocket as
 // they were encoded, and no handler was shown their bytes. Each loop has its own,
-// for its sockets: in a sync.Pool, whose rings share cache lines, loops were in
+// for its sockets: in a sync.Pool, whose rings can share cache lines, loops were in
 // each other's way (benchmarks/RESULTS.md, "Loops").
 type spares struct {
 	_ [64]byte // from what only the loop touches
