@@ -3,12 +3,12 @@ package latency
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-server/throng/benchmarks/internal/client"
 )
 
 // afterScrape is how long a scrape may be felt when it has been answered.
@@ -18,7 +18,7 @@ const afterScrape = 5 * time.Millisecond
 // of the process that measures: a scraper of its own would take that one's
 // processor.
 type metrics struct {
-	f          *os.File
+	fd         int
 	ask        []byte
 	every      time.Duration
 	next       time.Time // zero: never
@@ -35,15 +35,11 @@ func openMetrics(addr string) (*metrics, error) {
 		return nil, err
 	}
 	defer c.Close()
-	f, err := c.(*net.TCPConn).File()
-	if err != nil {
-		return nil, err
-	}
-	return &metrics{f: f, ask: []byte("GET /metrics HTTP/1.1\r\nHost: " + addr + "\r\n\r\n")},
-		unix.SetNonblock(int(f.Fd()), true)
+	fd, err := client.Detach(c.(*net.TCPConn))
+	return &metrics{fd: fd, ask: []byte("GET /metrics HTTP/1.1\r\nHost: " + addr + "\r\n\r\n")}, err
 }
 
-func (m *metrics) close() { _ = m.f.Close() }
+func (m *metrics) close() { _ = unix.Close(m.fd) }
 
 // begin starts to count. The first scrape comes after half of every.
 func (m *metrics) begin(every string) (err error) {
@@ -62,24 +58,18 @@ func (m *metrics) during(t time.Time) bool {
 
 // poll begins a scrape if it is time, and reads what there is of its answer.
 func (m *metrics) poll() error {
-	fd := int(m.f.Fd())
 	if m.asked.IsZero() || !m.end.IsZero() {
 		if m.next.IsZero() || time.Now().Before(m.next) {
 			return nil
 		}
 		m.asked, m.end, m.buf = time.Now(), time.Time{}, m.buf[:0]
 		m.next = m.asked.Add(m.every)
-		_, err := unix.Write(fd, m.ask)
+		_, err := unix.Write(m.fd, m.ask)
 		return err
 	}
-	n, err := unix.Read(fd, m.part[:])
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return nil
-	case err != nil:
+	n, err := client.ReadSome(m.fd, m.part[:])
+	if n == 0 {
 		return err
-	case n == 0:
-		return io.ErrUnexpectedEOF
 	}
 	if m.buf = append(m.buf, m.part[:n]...); !bytes.HasPrefix(m.buf, []byte("HTTP/1.1 200 ")) {
 		return fmt.Errorf("/metrics: %q", m.buf)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,7 +105,7 @@ func enter(addr string, i int, hello string) (member, error) {
 	}
 	m := member{fd: -1}
 	if err == nil {
-		m.fd, err = dup(cl)
+		m.fd, err = Detach(cl.conn)
 	}
 	if err != nil {
 		cl.Close()
@@ -115,8 +116,10 @@ func enter(addr string, i int, hello string) (member, error) {
 	return m, cl.conn.Close()
 }
 
-func dup(cl *Client) (fd int, err error) {
-	raw, err := cl.conn.SyscallConn()
+// Detach returns a descriptor of a connection's socket, which does not block and
+// stays when the connection is closed.
+func Detach(conn syscall.Conn) (fd int, err error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
@@ -127,6 +130,21 @@ func dup(cl *Client) (fd int, err error) {
 		err = e
 	}
 	return fd, err
+}
+
+// ReadSome reads what has come on a socket that does not block: 0 bytes if
+// nothing has, io.ErrUnexpectedEOF if nothing will.
+func ReadSome(fd int, p []byte) (int, error) {
+	n, err := unix.Read(fd, p)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, nil
 }
 
 // Len returns the number of members.
@@ -190,14 +208,9 @@ func (c *Crowd) read(i int) error {
 		c.buf = make([]byte, 4*len(m.part))
 	}
 	held := copy(c.buf, m.part)
-	n, err := unix.Read(m.fd, c.buf[held:])
-	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return nil
-	case err != nil:
+	n, err := ReadSome(m.fd, c.buf[held:])
+	if n == 0 {
 		return err
-	case n == 0:
-		return io.ErrUnexpectedEOF
 	}
 	return c.handle(i, c.buf[:held+n])
 }
